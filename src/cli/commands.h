@@ -1,0 +1,56 @@
+/* The commands: one table, for the command line now and for a debugger's command line later. A command is a file
+ * cmd_<verb>.c that defines its row, and a word in HF_COMMANDS. */
+#ifndef HF_COMMANDS_H
+#define HF_COMMANDS_H
+
+#include "../base/base.h"
+
+/* The rows, in the order of the help. The first is what is asked where no verb is given. */
+#define HF_COMMANDS(X) X(page) X(overview) X(info) X(why) X(top) X(goroutines) X(snap)
+
+/* What was asked, apart from the target. */
+struct hf_args {
+	const char *const *words; /* after the verb */
+	size_t words_n;
+	size_t limit, max;
+	enum hf_top_by by;
+	const char *output; /* NULL: not given */
+};
+
+#define HF_LIMIT_DEFAULT 20
+#define HF_MAX_DEFAULT   3
+
+/* Options that not every command takes, as bits. */
+enum {
+	HF_TAKES_LIMIT = 1 << 0,
+	HF_TAKES_MAX = 1 << 1,
+	HF_TAKES_BY = 1 << 2,
+	HF_TAKES_OUTPUT = 1 << 3,
+};
+
+struct hf_command {
+	const char *name; /* also the report's */
+	const char *summary;
+	const char *words;  /* "ADDR..."; "" where it takes none */
+	unsigned takes;     /* HF_TAKES_* */
+	unsigned needs;     /* of these, what must be given */
+	const char *detail; /* some lines for its help */
+	const char *example;
+	const char *example_says; /* what the example answers */
+	/* ret  caller frees with hf_result_free */
+	struct hf_err *(*ask)(struct hf_session *s, const struct hf_args *args, const void **ret);
+};
+
+#define HF_COMMAND_DECLARE(name) extern const struct hf_command hf_command_##name;
+HF_COMMANDS(HF_COMMAND_DECLARE)
+#undef HF_COMMAND_DECLARE
+
+extern const struct hf_command *const hf_commands[];
+extern const size_t hf_commands_n;
+
+/* NULL: there is none of this name. */
+const struct hf_command *hf_command_find(const char *name);
+/* The command that was probably meant; NULL: none is near. */
+const struct hf_command *hf_command_nearest(const char *name);
+
+#endif

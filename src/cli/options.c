@@ -1,0 +1,300 @@
+#include "cli.h"
+
+#include "../base/safe.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+
+/* id, long name, letter (0: none), argument's name (NULL: none), HF_TAKES_* (0: all commands), help */
+#define OPTIONS(X)                                                                                           \
+	X(PID, "pid", 'p', "PID", 0, "the live process PID")                                                 \
+	X(CORE, "core", 'c', "CORE", 0, "the core file CORE")                                                \
+	X(EXE, "exe", 'e', "EXE", 0, "the executable of the core, where it is not where the core says")      \
+	X(LIMIT, "limit", 0, "N", HF_TAKES_LIMIT, "at most N rows (default 20; 0: all)")                     \
+	X(MAX, "max", 0, "N", HF_TAKES_MAX, "at most N chains an address, or groups a type (default 3)")     \
+	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type or root")                                     \
+	X(OUTPUT, "output", 'o', "FILE", HF_TAKES_OUTPUT, "write to FILE")                                   \
+	X(JSON, "json", 0, NULL, 0, "one JSON object instead of text")                                       \
+	X(VALUES, "show-values", 0, NULL, 0, "show the contents of strings and bytes")                       \
+	X(REDACT, "redact", 0, NULL, 0, "leave map keys out of chains")                                      \
+	X(DEBUGINFOD, "debuginfod", 0, NULL, 0, "ask debuginfod servers (the network) for debug files")      \
+	X(WORKERS, "workers", 0, "N", 0, "threads to work with, 1 to 8 (default 2)")                         \
+	X(HELP, "help", 'h', NULL, 0, "this help, or a command's")                                           \
+	X(VERSION, "version", 0, NULL, 0, "the version")
+
+enum option_id {
+#define OPTION_ID(id, name, letter, arg, takes, help) OPTION_##id,
+	OPTIONS(OPTION_ID)
+#undef OPTION_ID
+		OPTION_N,
+};
+
+static const struct {
+	const char *name, *arg, *help;
+	char letter;
+	unsigned takes;
+} rows[] = {
+#define OPTION_ROW(id, name, letter, arg, takes, help) {name, arg, help, letter, takes},
+	OPTIONS(OPTION_ROW)
+#undef OPTION_ROW
+};
+
+/* For getopt: values are ids above any letter. */
+#define OPTION_BASE 256
+
+static struct hf_err *parse_number(const char *option, const char *text, uint64_t low, uint64_t high,
+				   uint64_t *ret)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
+	if (!isdigit((unsigned char)*text) || *end || errno || v < low || v > high) {
+		if (high == SIZE_MAX)
+			return hf_err(HF_USAGE, "%s takes a number%s, not '%s'", option, low ? " from 1" : "",
+				      text);
+		return hf_err(HF_USAGE, "%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", option,
+			      low, high, text);
+	}
+	*ret = v;
+	return NULL;
+}
+
+static struct hf_err *parse_by(const char *text, enum hf_top_by *ret)
+{
+	if (strcmp(text, "type") == 0)
+		*ret = HF_TOP_BY_TYPE;
+	else if (strcmp(text, "root") == 0)
+		*ret = HF_TOP_BY_ROOT;
+	else
+		return hf_err(HF_USAGE, "--by takes type or root, not '%s'", text);
+	return NULL;
+}
+
+static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const char *text)
+{
+	uint64_t n = 0;
+
+	switch (id) {
+	case OPTION_PID:
+		HF_TRY(parse_number("-p", text, 1, INT_MAX, &n));
+		cli->pid = (int)n;
+		break;
+	case OPTION_CORE:
+		cli->core = text;
+		break;
+	case OPTION_EXE:
+		cli->exe = text;
+		break;
+	case OPTION_LIMIT:
+		HF_TRY(parse_number("--limit", text, 0, SIZE_MAX, &n));
+		cli->args.limit = n;
+		break;
+	case OPTION_MAX:
+		HF_TRY(parse_number("--max", text, 1, SIZE_MAX, &n));
+		cli->args.max = n;
+		break;
+	case OPTION_BY:
+		return parse_by(text, &cli->args.by);
+	case OPTION_OUTPUT:
+		cli->args.output = text;
+		break;
+	case OPTION_JSON:
+		cli->json = true;
+		break;
+	case OPTION_VALUES:
+		cli->options.show_values = true;
+		break;
+	case OPTION_REDACT:
+		cli->options.redact = true;
+		break;
+	case OPTION_DEBUGINFOD:
+		cli->options.debuginfod = true;
+		break;
+	case OPTION_WORKERS:
+		HF_TRY(parse_number("--workers", text, 1, 8, &n));
+		cli->options.workers = (unsigned)n;
+		break;
+	case OPTION_HELP:
+		cli->help = true;
+		break;
+	case OPTION_VERSION:
+		cli->version = true;
+		break;
+	case OPTION_N:
+		break;
+	}
+	return NULL;
+}
+
+static enum option_id find_option(int value)
+{
+	for (int i = 0; i < OPTION_N; i++)
+		if (value == OPTION_BASE + i || (rows[i].letter && value == rows[i].letter))
+			return (enum option_id)i;
+	return OPTION_N;
+}
+
+/* What getopt did not accept, in words. */
+static struct hf_err *refuse(int value, const char *word)
+{
+	enum option_id id = find_option(optopt);
+
+	if (value == ':')
+		return hf_err(HF_USAGE, "%s needs a value: %s", word, id < OPTION_N ? rows[id].arg : "");
+	if (id < OPTION_N && !rows[id].arg)
+		return hf_err(HF_USAGE, "--%s takes no value", rows[id].name);
+	if (optopt && optopt < OPTION_BASE)
+		return hf_err(HF_USAGE, "there is no option '-%c'; 'holdfast --help' lists them",
+			      isprint(optopt) ? optopt : '?');
+	return hf_err(HF_USAGE, "there is no option '%s'; 'holdfast --help' lists them", word);
+}
+
+static struct hf_err *parse_options(int argc, char **argv, struct hf_cli *cli)
+{
+	struct option longs[OPTION_N + 1] = {0};
+	char shorts[2 * OPTION_N + 2] = ":", *s = shorts + 1;
+	bool seen[OPTION_N] = {false};
+	int value;
+
+	for (int i = 0; i < OPTION_N; i++) {
+		longs[i] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL,
+					   OPTION_BASE + i};
+		if (rows[i].letter) {
+			*s++ = rows[i].letter;
+			if (rows[i].arg)
+				*s++ = ':';
+		}
+	}
+	opterr = 0;
+	optind = 0; /* once more, where a test parses a second line */
+	while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		enum option_id id = find_option(value);
+
+		if (value == '?' || value == ':')
+			return refuse(value, argv[optind - 1]);
+		if (rows[id].arg && seen[id])
+			return hf_err(HF_USAGE, "--%s is given twice", rows[id].name);
+		seen[id] = true;
+		cli->given |= rows[id].takes;
+		HF_TRY(set_option(cli, id, optarg));
+	}
+	return NULL;
+}
+
+static struct hf_err *unknown_command(const char *word)
+{
+	const struct hf_command *nearest = hf_command_nearest(word);
+
+	if (isdigit((unsigned char)*word) && !word[strspn(word, "0123456789")])
+		return hf_err(HF_USAGE, "there is no command '%s'; a process is named by -p %s", word, word);
+	if (nearest)
+		return hf_err(HF_USAGE, "there is no command '%s'; did you mean '%s'?", word, nearest->name);
+	return hf_err(HF_USAGE, "there is no command '%s'; 'holdfast --help' lists them", word);
+}
+
+/* The verb, and the words that are left to it. */
+static struct hf_err *parse_words(int argc, char **argv, struct hf_cli *cli)
+{
+	const char *const *words = (const char *const *)argv + optind;
+	size_t n = (size_t)(argc - optind);
+
+	if (n && strcmp(words[0], "help") == 0) {
+		cli->help = true;
+		words++;
+		n--;
+	}
+	if (n) {
+		cli->command = hf_command_find(words[0]);
+		if (!cli->command)
+			return unknown_command(words[0]);
+		cli->args.words = words + 1;
+		cli->args.words_n = n - 1;
+	}
+	return NULL;
+}
+
+static struct hf_err *check_target(const struct hf_cli *cli)
+{
+	if (cli->pid && cli->core)
+		return hf_err(HF_USAGE, "both -p and -c are given: ask one process or one core");
+	if (!cli->pid && !cli->core)
+		return hf_err(
+			HF_USAGE,
+			"no target: name a process by -p PID or a core file by -c CORE ('holdfast --help')");
+	if (cli->exe && !cli->core)
+		return hf_err(HF_USAGE, "-e goes with -c: a live process knows its executable");
+	return NULL;
+}
+
+static struct hf_err *check(const struct hf_cli *cli)
+{
+	const struct hf_command *command = cli->command;
+	unsigned strange = cli->given & ~command->takes, missing = command->needs & ~cli->given;
+
+	for (int i = 0; i < OPTION_N; i++) {
+		if (rows[i].takes & strange)
+			return hf_err(HF_USAGE, "'%s' takes no --%s ('holdfast help %s')", command->name,
+				      rows[i].name, command->name);
+		if (rows[i].takes & missing)
+			return hf_err(HF_USAGE, "'%s' needs --%s %s ('holdfast help %s')", command->name,
+				      rows[i].name, rows[i].arg, command->name);
+	}
+	if (*command->words && !cli->args.words_n)
+		return hf_err(HF_USAGE, "'%s' needs %s ('holdfast help %s')", command->name, command->words,
+			      command->name);
+	if (!*command->words && cli->args.words_n)
+		return hf_err(HF_USAGE, "'%s' takes no word, but '%s' is given", command->name,
+			      cli->args.words[0]);
+	return check_target(cli);
+}
+
+struct hf_err *hf_cli_parse(int argc, char **argv, struct hf_cli *ret)
+{
+	struct hf_cli cli = {
+		.args = {.limit = HF_LIMIT_DEFAULT, .max = HF_MAX_DEFAULT},
+		.options = {.size = sizeof(struct hf_options)},
+	};
+
+	HF_TRY(parse_options(argc, argv, &cli));
+	HF_TRY(parse_words(argc, argv, &cli));
+	if (!cli.help && !cli.version) {
+		if (!cli.command)
+			cli.command = hf_commands[0];
+		HF_TRY(check(&cli));
+	}
+	*ret = cli;
+	return NULL;
+}
+
+void hf_cli_add_options(struct hf_str *ret, unsigned takes)
+{
+	for (int i = 0; i < OPTION_N; i++) {
+		char left[40] = "";
+
+		if (takes ? !(rows[i].takes & takes) : rows[i].takes != 0)
+			continue;
+		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", rows[i].letter ? '-' : ' ',
+			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? ", " : "  ", rows[i].name,
+			 rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
+		hf_str_addf(ret, "  %-22s %s\n", left, rows[i].help);
+	}
+}
+
+void hf_cli_add_target(struct hf_str *ret, const struct hf_cli *cli)
+{
+	if (!cli->core) {
+		hf_str_addf(ret, "-p %d", cli->pid);
+		return;
+	}
+	hf_str_add(ret, "-c ");
+	hf_str_add_shell(ret, cli->core);
+	if (cli->exe) {
+		hf_str_add(ret, " -e ");
+		hf_str_add_shell(ret, cli->exe);
+	}
+}

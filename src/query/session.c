@@ -1,0 +1,328 @@
+#include "session.h"
+
+#include "../base/workers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---- results ------------------------------------------------------------------------------------------------- */
+
+struct result {
+	struct hf_arena arena;
+	struct result *children, *next; /* results that are freed with this one */
+	_Alignas(16) char payload[];
+};
+
+static struct result *result_of(const void *payload)
+{
+	return (struct result *)((char *)payload - offsetof(struct result, payload));
+}
+
+struct hf_err *hf_result_new(size_t size, void *ret)
+{
+	struct result *r = hf_calloc(1, sizeof(*r) + size);
+
+	if (!r)
+		return hf_err_nomem();
+	*(void **)ret = r->payload;
+	return NULL;
+}
+
+struct hf_arena *hf_result_arena(const void *result)
+{
+	return &result_of(result)->arena;
+}
+
+void hf_result_adopt(const void *parent, const void *child)
+{
+	struct result *p = result_of(parent), *c = result_of(child);
+
+	c->next = p->children;
+	p->children = c;
+}
+
+static void free_result(struct result *r)
+{
+	hf_arena_deinit(&r->arena);
+	hf_free(r);
+}
+
+void hf_result_free(const void *result)
+{
+	struct result *r;
+
+	if (!result)
+		return;
+	r = result_of(result);
+	/* One level is all there is: the page holds results that hold none. */
+	for (struct result *c = r->children, *next; c; c = next) {
+		next = c->next;
+		free_result(c);
+	}
+	free_result(r);
+}
+
+void *hf_result_alloc(const void *result, size_t n, size_t size)
+{
+	size_t total;
+
+	return hf_mul_overflows(n, size, &total) ? NULL : hf_arena_alloc(hf_result_arena(result), total);
+}
+
+const char *hf_result_str(const void *result, const char *s)
+{
+	const char *copy = hf_arena_strndup(hf_result_arena(result), s, strlen(s));
+
+	return copy ? copy : "";
+}
+
+const char *hf_result_take_str(const void *result, struct hf_str *s)
+{
+	const char *copy = hf_result_str(result, hf_str_get(s));
+
+	hf_str_deinit(s);
+	return copy;
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------- */
+
+static struct hf_err *session_new(struct hf_err *open_err, struct hf_target *t, const struct hf_options *options, struct hf_session **ret)
+{
+	struct hf_session *s;
+
+	HF_TRY(open_err);
+	s = hf_calloc(1, sizeof(*s));
+	if (!s) {
+		hf_target_close(t);
+		return hf_err_nomem();
+	}
+	s->t = t;
+	if (options)
+		memcpy(&s->options, options, hf_min(options->size, sizeof(s->options)));
+	if (s->options.workers)
+		hf_workers_set(s->options.workers);
+	*ret = s;
+	return NULL;
+}
+
+struct hf_err *hf_session_open_pid(int pid, const struct hf_options *options, struct hf_session **ret)
+{
+	struct hf_target *t = NULL;
+	struct hf_err *err = hf_target_open_pid(pid, &t);
+
+	return session_new(err, t, options, ret);
+}
+
+struct hf_err *hf_session_open_core(const char *core, const char *exe, const struct hf_options *options, struct hf_session **ret)
+{
+	struct hf_target *t = NULL;
+	struct hf_err *err = hf_target_open_core(core, exe, &t);
+
+	return session_new(err, t, options, ret);
+}
+
+void hf_session_close(struct hf_session *s)
+{
+	if (!s)
+		return;
+	hf_graph_destroy(s->graph);
+	if (s->rt)
+		s->rt->ops->close(s->rt);
+	hf_syms_close(s->syms);
+	hf_target_close(s->t);
+	hf_free(s->parent);
+	hf_free(s->nearest);
+	hf_free(s->warnings);
+	hf_free(s->exe);
+	hf_free(s);
+}
+
+void hf_session_head(const struct hf_session *s, struct hf_head *ret)
+{
+	struct hf_session *m = (struct hf_session *)s; /* the list of warnings is a cache */
+	const struct hf_target *t = s->t;
+	const char **list = hf_realloc(m->warnings, t->warnings.n + 1, sizeof(*list));
+
+	*ret = (struct hf_head){
+		.kind = t->ops->kind,
+		.label = t->label,
+		.pid = t->pid,
+		.core = !strcmp(t->ops->kind, "core") ? t->label + (strncmp(t->label, "core ", 5) ? 0 : 5) : NULL,
+		.exe = t->facts && t->facts->exe ? t->facts->exe : "",
+		.stopped_s = t->pause.stopped_s,
+		.complete = !t->incomplete,
+	};
+	if (!*ret->exe && s->syms && hf_syms_main(s->syms))
+		ret->exe = hf_syms_main(s->syms)->path;
+	if (!list)
+		return;
+	m->warnings = list;
+	for (size_t i = 0; i < t->warnings.n; i++)
+		list[i] = t->warnings.at[i].text;
+	ret->warnings = list;
+	ret->warnings_n = t->warnings.n;
+}
+
+/* ---- loading --------------------------------------------------------------------------------------------------- */
+
+/* What a program that no runtime of ours knows looks like, by what it has mapped. */
+static const char *looks_like(const struct hf_target *t)
+{
+	static const struct {
+		const char *part, *what;
+	} signs[] = {
+		{"libjvm.so", "a Java virtual machine"}, {"libpython", "Python"},      {"/python", "Python"},
+		{"libruby", "Ruby"},			 {"/node", "Node.js"},	       {"libcoreclr.so", ".NET"},
+		{"libjemalloc", "C or C++ with jemalloc"}, {"libtcmalloc", "C or C++ with tcmalloc"},
+		{"libmimalloc", "C or C++ with mimalloc"}, {"libstdc++.so", "C++ with glibc malloc"},
+		{"/libc.so.6", "C with glibc malloc"},	 {"/ld-musl", "C with musl"},
+	};
+
+	for (size_t i = 0; i < HF_LEN(signs); i++)
+		for (size_t k = 0; k < t->maps.n; k++)
+			if (strstr(t->maps.at[k].path, signs[i].part))
+				return signs[i].what;
+	return "a statically linked program without Go's build information";
+}
+
+static struct hf_err *open_runtime(struct hf_session *s)
+{
+	struct hf_syms_options options = {.size = sizeof(options), .debuginfod = s->options.debuginfod};
+	const struct hf_runtime_ops *const *list;
+	size_t n = hf_runtimes(&list);
+
+	HF_TRY(hf_syms_open(s->t, &options, &s->syms));
+	for (size_t i = 0; i < n; i++) {
+		bool here = false;
+
+		HF_TRY(list[i]->probe(s->t, s->syms, &here));
+		if (here)
+			return list[i]->open(s->t, s->syms, &s->rt);
+	}
+	return hf_err(HF_TARGET, "%s is not a Go program; it looks like %s, which this version does not read", s->t->label, looks_like(s->t));
+}
+
+static struct hf_err *capture(struct hf_session *s)
+{
+	struct hf_err *err;
+
+	HF_TRY(hf_target_stop(s->t));
+	err = s->rt->ops->capture(s->rt);
+	hf_target_resume(s->t);
+	return err;
+}
+
+struct scan {
+	struct hf_session *s;
+	struct hf_graph_chunk *chunks;
+};
+
+static struct hf_err *scan_chunk(void *arg, size_t i, unsigned worker)
+{
+	struct scan *scan = arg;
+
+	(void)worker;
+	return scan->s->rt->ops->scan(scan->s->rt, i, &scan->chunks[i]);
+}
+
+static struct hf_err *build_graph(struct hf_session *s, uint32_t blocks)
+{
+	size_t n = s->rt->ops->chunks(s->rt);
+	struct scan scan = {.s = s};
+	struct hf_err *err;
+
+	scan.chunks = hf_calloc(n, sizeof(*scan.chunks));
+	if (!scan.chunks)
+		return hf_err_nomem();
+	hf_progress("objects", 0, blocks);
+	err = hf_parallel(n, scan_chunk, &scan);
+	if (!err)
+		err = hf_graph_create(scan.chunks, n, blocks, &s->graph);
+	else
+		for (size_t i = 0; i < n; i++)
+			hf_graph_chunk_deinit(&scan.chunks[i]);
+	hf_free(scan.chunks);
+	hf_progress("objects", blocks, blocks);
+	return err;
+}
+
+static struct hf_err *add_root(void *arg, const struct hf_found_root *found)
+{
+	struct hf_root root = {.block = found->block, .owner = found->owner, .kind = (uint8_t)found->kind, .slot = found->slot, .value = found->value};
+
+	return hf_graph_add_root(arg, &root);
+}
+
+/* Marks; what only dead objects with finalizers hold is marked in further rounds, as long as there is any. */
+static struct hf_err *mark(struct hf_session *s)
+{
+	HF_TRY(s->rt->ops->roots(s->rt, add_root, s->graph));
+	HF_TRY(hf_graph_mark(s->graph));
+	for (size_t n = 1; n && s->rt->ops->late_roots;) {
+		HF_TRY(s->rt->ops->late_roots(s->rt, s->graph->live, add_root, s->graph, &n));
+		if (n)
+			HF_TRY(hf_graph_mark(s->graph));
+	}
+	return NULL;
+}
+
+struct hf_err *hf_session_load(struct hf_session *s)
+{
+	uint32_t blocks;
+
+	if (s->loaded)
+		return NULL;
+	if (s->rt)
+		return hf_err(HF_TARGET, "an earlier question failed: open the target again");
+	HF_TRY(open_runtime(s));
+	HF_TRY(capture(s));
+	HF_TRY(s->rt->ops->walk(s->rt, &blocks));
+	HF_TRY(build_graph(s, blocks));
+	HF_TRY(mark(s));
+	s->loaded = true;
+	return NULL;
+}
+
+struct hf_err *hf_session_type(struct hf_session *s)
+{
+	HF_TRY(hf_session_load(s));
+	if (!s->typed)
+		HF_TRY(s->rt->ops->type_blocks(s->rt, s->graph->live));
+	s->typed = true;
+	return NULL;
+}
+
+/* ---- small things ---------------------------------------------------------------------------------------------- */
+
+bool hf_parse_address(const char *word, uint64_t *ret)
+{
+	bool hex = word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
+	char *end;
+
+	if (!(word[0] >= '0' && word[0] <= '9') || (hex && !word[2]))
+		return false;
+	errno = 0;
+	*ret = strtoull(word, &end, hex ? 16 : 10);
+	return !*end && !errno;
+}
+
+const char *hf_block_type_name(struct hf_session *s, const void *result, uint32_t block)
+{
+	struct hf_str name = {0};
+
+	s->rt->ops->type_name(s->rt, s->rt->ops->block_type(s->rt, block), &name);
+	return hf_result_take_str(result, &name);
+}
+
+const char *hf_block_state(const struct hf_session *s, uint32_t block)
+{
+	return hf_graph_is_live(s->graph, block) ? "live" : "garbage";
+}
+
+struct hf_found_root hf_root_at(const struct hf_session *s, uint32_t root)
+{
+	const struct hf_root *r = &s->graph->roots.at[root];
+
+	return (struct hf_found_root){
+		.kind = (enum hf_root_kind)r->kind, .owner = r->owner, .block = r->block, .slot = r->slot, .value = r->value};
+}

@@ -1,0 +1,60 @@
+/* A session: one target, loaded once, asked many times. Private to this folder. */
+#ifndef HF_SESSION_H
+#define HF_SESSION_H
+
+#include "../base/base.h"
+#include "../base/str.h"
+#include "../graph/graph.h"
+#include "../runtime/runtime.h"
+#include "../sym/sym.h"
+#include "../target/facts.h"
+#include "../target/target.h"
+
+struct hf_session {
+	struct hf_target *t;
+	struct hf_syms *syms;
+	struct hf_runtime *rt;
+	struct hf_graph *graph;
+	struct hf_options options;
+	bool loaded; /* captured, walked and marked */
+	bool typed;
+	uint32_t *parent; /* nearest.c: on the shortest way from a root; HF_NO_BLOCK where a root holds it, or it is garbage */
+	uint32_t *nearest; /* the root at the start of that way; UINT32_MAX: garbage */
+	const char **warnings; /* for the head; rebuilt when asked */
+	char *exe;
+};
+
+/* Stops, captures, resumes, walks and marks; once. Errors: of all of these; TARGET (no runtime that we know). */
+struct hf_err *hf_session_load(struct hf_session *s) HF_CHECKED;
+/* And finds types for all blocks; once. */
+struct hf_err *hf_session_type(struct hf_session *s) HF_CHECKED;
+/* And the nearest root of each live block; once. Cost: 8 bytes a block, every edge once. */
+struct hf_err *hf_session_nearest(struct hf_session *s) HF_CHECKED;
+
+/* A result: plain structs in memory of its own, freed by hf_result_free. */
+struct hf_arena *hf_result_arena(const void *result);
+/* Zeroed. Errors: NOMEM. */
+struct hf_err *hf_result_new(size_t size, void *ret) HF_CHECKED;
+/* Frees child with parent. */
+void hf_result_adopt(const void *parent, const void *child);
+/* Memory of the result; NULL where there is none. */
+void *hf_result_alloc(const void *result, size_t n, size_t size);
+const char *hf_result_str(const void *result, const char *s);		      /* a copy; "" where memory is out */
+const char *hf_result_take_str(const void *result, struct hf_str *s);	      /* a copy; s is emptied */
+
+/* Parses "0x1234" or "4660". False: the word is no address. */
+bool hf_parse_address(const char *word, uint64_t *ret);
+
+const char *hf_block_type_name(struct hf_session *s, const void *result, uint32_t block);
+const char *hf_block_state(const struct hf_session *s, uint32_t block); /* "live", "garbage" */
+struct hf_found_root hf_root_at(const struct hf_session *s, uint32_t root);
+
+/* Fills a chain from a path of blocks held by a root. */
+struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t root, const uint32_t *path, uint32_t n,
+			     struct hf_chain *ret) HF_CHECKED;
+/* The way from the nearest root to a live block. */
+struct hf_err *hf_chain_nearest(struct hf_session *s, const void *result, uint32_t block, struct hf_chain *ret) HF_CHECKED;
+/* The name under which a root's holder is listed: without what leads on from it. */
+const char *hf_holder_name(struct hf_session *s, const void *result, uint32_t root);
+
+#endif

@@ -1,0 +1,425 @@
+#include "go.h"
+#include "names.h"
+#include "typing.h"
+
+static struct go *go_of(struct hf_runtime *rt)
+{
+	return (struct go *)rt;
+}
+
+struct hf_err *go_read_slice(struct go *go, uint64_t addr, uint64_t *ret_ptr, uint64_t *ret_len)
+{
+	uint64_t header[2];
+
+	HF_TRY(hf_target_read(go->t, addr, header, sizeof(header)));
+	*ret_ptr = header[0];
+	*ret_len = header[1];
+	return NULL;
+}
+
+static struct hf_err *probe(struct hf_target *t, struct hf_syms *s, bool *ret)
+{
+	_free_ char *version = NULL;
+
+	HF_TRY(go_read_version(t, s, &version));
+	*ret = *version != '\0';
+	return NULL;
+}
+
+static void close_runtime(struct hf_runtime *rt)
+{
+	struct go *go = go_of(rt);
+
+	go_locals_deinit(go);
+	go_types_destroy(go);
+	go_modules_deinit(go);
+	go_spans_deinit(go);
+	hf_vec_deinit(&go->goroutines);
+	hf_vec_deinit(&go->frames);
+	hf_vec_deinit(&go->stack_roots);
+	hf_vec_deinit(&go->specials);
+	hf_vec_deinit(&go->queue_roots);
+	hf_map64_deinit(&go->views);
+	hf_map64_deinit(&go->itab_type);
+	hf_free(go->block_type);
+	hf_free(go->scratch.at);
+	hf_free(go->version);
+	hf_arena_deinit(&go->names);
+	hf_free(go);
+}
+
+static struct hf_err *open_parts(struct go *go)
+{
+	struct hf_field types;
+	uint64_t start = 0, end = 0;
+
+	HF_TRY(go_read_version(go->t, go->syms, &go->version));
+	HF_TRY(go_layout_init(&go->layout, go->syms, go->version));
+	/* moduledata is initialised by the linker: readable before any stop. */
+	HF_TRY(hf_target_read_u64(go->t, go->layout.var[GO_VAR_FIRSTMODULEDATA] + (uint64_t)go_off(go, MODULEDATA_TYPES), &start));
+	HF_TRY(hf_target_read_u64(go->t, go->layout.var[GO_VAR_FIRSTMODULEDATA] + (uint64_t)go_off(go, MODULEDATA_ETYPES), &end));
+	hf_syms_set_go_types(go->syms, start, end);
+	/* The pass over DWARF's top level is made here, before the target stops. */
+	(void)hf_syms_find_field(go->syms, "runtime.mspan", "startAddr", &types);
+	return NULL;
+}
+
+static const struct hf_runtime_ops go_ops;
+
+static struct hf_err *open_runtime(struct hf_target *t, struct hf_syms *s, struct hf_runtime **ret)
+{
+	struct go *go = hf_calloc(1, sizeof(*go));
+	struct hf_err *err;
+
+	if (!go)
+		return hf_err_nomem();
+	go->rt.ops = &go_ops;
+	go->t = t;
+	go->syms = s;
+	err = open_parts(go);
+	if (err) {
+		close_runtime(&go->rt);
+		return err;
+	}
+	*ret = &go->rt;
+	return NULL;
+}
+
+/* itabs that were made at run time stand in memory that is not captured otherwise. The table is walked while stopped.
+ * Source: Go 1.20-1.27 runtime/iface.go, itabTableType {size, count, entries}. */
+static struct hf_err *read_itabs(struct go *go)
+{
+	uint64_t table, size;
+
+	if (!go->layout.var[GO_VAR_ITABTABLE] || hf_err_ignore(hf_target_read_u64(go->t, go->layout.var[GO_VAR_ITABTABLE], &table)) ||
+	    hf_err_ignore(hf_target_read_u64(go->t, table, &size)) || size > 1u << 24)
+		return NULL;
+	HF_TRY(hf_target_capture(go->t, &(struct hf_range){table, table + 16 + size * 8}, 1));
+	for (uint64_t i = 0; i < size; i++) {
+		uint64_t itab, type;
+
+		if (hf_err_ignore(hf_target_read_u64(go->t, table + 16 + i * 8, &itab)))
+			break;
+		if (itab && !hf_err_ignore(hf_target_read_u64(go->t, itab + 8, &type)) && type)
+			HF_TRY(hf_map64_put(&go->itab_type, itab, type));
+	}
+	return NULL;
+}
+
+static struct hf_err *capture_globals(struct go *go)
+{
+	hf_vec_each(&go->modules, m) {
+		struct hf_range ranges[] = {
+			{m->data, m->edata}, {m->bss, m->ebss}, {m->noptrdata, m->enoptrdata}, {m->noptrbss, m->enoptrbss},
+			{m->datamask, m->datamask + (m->datamask_n + 7) / 8}, {m->bssmask, m->bssmask + (m->bssmask_n + 7) / 8},
+		};
+
+		HF_TRY(hf_target_capture(go->t, ranges, HF_LEN(ranges)));
+	}
+	return NULL;
+}
+
+static struct hf_err *capture(struct hf_runtime *rt)
+{
+	struct go *go = go_of(rt);
+
+	if (!strcmp(go->t->ops->kind, "live"))
+		go->now_monotonic = hf_now();
+	HF_TRY(go_modules_read(go));
+	HF_TRY(capture_globals(go));
+	HF_TRY(go_spans_read(go));
+	HF_TRY(go_spans_capture(go));
+	HF_TRY(go_goroutines_read(go));
+	HF_TRY(go_specials_read(go));
+	HF_TRY(read_itabs(go));
+	return go_counters_read(go);
+}
+
+/* "Where the self-check fails: never a wrong number": says by how much, or gives up. */
+static void self_check(struct go *go)
+{
+	const struct go_counters *c = &go->counters;
+	bool exact = c->valid && c->objects == go->objects && c->bytes == go->bytes;
+
+	if (go->damaged_spans)
+		hf_target_warn(go->t, true, "%" PRIu64 " spans of the Go heap are damaged or unreadable, and left out", go->damaged_spans);
+	if (go->damaged_objects)
+		hf_target_warn(go->t, true, "%" PRIu64 " types of Go objects are unreadable: their objects are scanned word by word",
+			       go->damaged_objects);
+	if (go->unwind_failures)
+		hf_target_warn(go->t, false, "%" PRIu64 " goroutine stacks could not be unwound to the end: the rest of each is scanned word by word",
+			       go->unwind_failures);
+	if (c->valid && !exact)
+		hf_target_warn(go->t, false,
+			       "self-check: the walk found %" PRIu64 " objects (%" PRIu64 " bytes), the runtime counts %" PRIu64 " (%" PRIu64 " bytes)",
+			       go->objects, go->bytes, c->objects, c->bytes);
+}
+
+static struct hf_err *walk(struct hf_runtime *rt, uint32_t *ret_blocks)
+{
+	struct go *go = go_of(rt);
+
+	HF_TRY(go_spans_number(go));
+	HF_TRY(go_types_create(go));
+	HF_TRY(go_scan_prepare(go));
+	HF_TRY(go_goroutines_walk(go));
+	self_check(go);
+	*ret_blocks = go->blocks;
+	return NULL;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------------------------ */
+
+static bool find_block(struct hf_runtime *rt, uint64_t addr, uint32_t *ret)
+{
+	*ret = go_find_block(go_of(rt), addr);
+	return *ret != HF_NO_BLOCK;
+}
+
+static const struct hf_range *find_manual(const struct go *go, uint64_t addr)
+{
+	size_t lo = 0, hi = go->manual.n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (go->manual.at[mid].start <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && addr < go->manual.at[lo - 1].end ? &go->manual.at[lo - 1] : NULL;
+}
+
+static const struct go_goroutine *find_stack(const struct go *go, uint64_t addr)
+{
+	hf_vec_each(&go->goroutines, g)
+		if (addr >= g->lo && addr < g->hi)
+			return g;
+	return NULL;
+}
+
+static struct hf_where where(struct hf_runtime *rt, uint64_t addr)
+{
+	struct go *go = go_of(rt);
+	const struct go_span *span = go_find_span(go, addr);
+	const struct go_goroutine *g = find_stack(go, addr);
+	const struct hf_range *manual;
+	struct hf_where ret = {.place = HF_PLACE_NONE};
+
+	if (g)
+		return (struct hf_where){.place = HF_PLACE_STACK, .start = g->lo, .size = g->hi - g->lo};
+	if (span && addr < span->objects_end) {
+		ret.block = go_find_block(go, addr);
+		ret.place = ret.block == HF_NO_BLOCK ? HF_PLACE_FREE : HF_PLACE_BLOCK;
+		ret.start = span->start + go_slot_of(span, addr) * span->elemsize;
+		ret.size = span->elemsize;
+		return ret;
+	}
+	if (span)
+		return (struct hf_where){.place = HF_PLACE_RUNTIME, .start = span->objects_end, .size = span->pages_end - span->objects_end};
+	manual = find_manual(go, addr);
+	if (manual)
+		return (struct hf_where){.place = HF_PLACE_RUNTIME, .start = manual->start, .size = manual->end - manual->start};
+	/* Pages of the heap's arenas in no span are free. */
+	if (addr >> GO_ARENA_SHIFT < GO_ARENAS && go->arena_index[addr >> GO_ARENA_SHIFT])
+		return (struct hf_where){.place = HF_PLACE_FREE, .start = hf_align_down(addr, GO_PAGE), .size = GO_PAGE};
+	return ret;
+}
+
+static struct hf_block block(struct hf_runtime *rt, uint32_t number)
+{
+	const struct go_span *span;
+	uint64_t addr = go_block_addr(go_of(rt), number, &span);
+
+	return (struct hf_block){addr, span->elemsize};
+}
+
+static uint32_t block_type(struct hf_runtime *rt, uint32_t number)
+{
+	return go_of(rt)->block_type ? go_of(rt)->block_type[number] : GO_NO_TYPE;
+}
+
+static uint32_t types(struct hf_runtime *rt)
+{
+	return go_types_count(go_of(rt));
+}
+
+static void type_name(struct hf_runtime *rt, uint32_t type, struct hf_str *ret)
+{
+	hf_str_add(ret, go_type_name(go_of(rt), type));
+}
+
+static struct hf_err *frames(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max, size_t *ret_n)
+{
+	return go_source_frames(go_of(rt), pc, ret, max, ret_n);
+}
+
+/* The frame of a goroutine that a stack address is in. */
+static const struct go_frame *frame_at(const struct go *go, const struct go_goroutine *g, uint64_t addr)
+{
+	const struct go_frame *found = NULL;
+
+	hf_vec_each(&go->frames, f)
+		if (&go->goroutines.at[f->goroutine] == g && addr >= f->sp && (!found || f->sp > found->sp))
+			found = f;
+	return found;
+}
+
+static struct hf_err *describe(struct hf_runtime *rt, uint64_t addr, struct hf_str *ret)
+{
+	struct go *go = go_of(rt);
+	const struct go_goroutine *g = find_stack(go, addr);
+	const struct go_frame *frame;
+	struct go_func f;
+
+	if (g) {
+		hf_str_addf(ret, "stack of goroutine %" PRIu64 " (%s) [%s]", g->id, g->function ? g->function : "?", go_wait_reason(go, g));
+		frame = frame_at(go, g, addr);
+		if (addr < g->sp)
+			hf_str_add(ret, ", not in use");
+		else if (frame && go_find_func(go, frame->entry, &f))
+			hf_str_addf(ret, ", in the frame of %s or of a function that it called", f.name);
+		return NULL;
+	}
+	if (go_find_func(go, addr, &f))
+		hf_str_addf(ret, "code of %s+0x%" PRIx64, f.name, addr - f.entry);
+	else if (find_manual(go, addr))
+		hf_str_add(ret, "Go runtime memory: a free stack, or the runtime's own");
+	else if (go_find_span(go, addr))
+		hf_str_add(ret, "Go heap: bitmap or unused tail of a span");
+	else if (addr >> GO_ARENA_SHIFT < GO_ARENAS && go->arena_index[addr >> GO_ARENA_SHIFT])
+		hf_str_add(ret, "Go heap: free pages");
+	return NULL;
+}
+
+/* ---- goroutines ------------------------------------------------------------------------------------------------- */
+
+static size_t tasks(struct hf_runtime *rt)
+{
+	return go_of(rt)->goroutines.n;
+}
+
+static struct hf_err *task(struct hf_runtime *rt, size_t i, struct hf_task *ret)
+{
+	struct go *go = go_of(rt);
+	const struct go_goroutine *g = &go->goroutines.at[i];
+
+	*ret = (struct hf_task){
+		.id = g->id,
+		.function = g->function && *g->function ? g->function : "?",
+		.created_by = g->created_by ? g->created_by : "",
+		.wait = go_wait_reason(go, g),
+		.wait_s = -1,
+		.stack_bytes = g->hi - g->lo,
+	};
+	ret->system = !strncmp(ret->function, "runtime.", 8);
+	/* waitsince is the runtime's nanotime: CLOCK_MONOTONIC, the same clock as ours on one machine. */
+	if (g->wait_since && go->now_monotonic > 0) {
+		ret->wait_s = go->now_monotonic - (double)g->wait_since / 1e9;
+		if (ret->wait_s < 0)
+			ret->wait_s = -1;
+	}
+	return NULL;
+}
+
+struct collect_frames {
+	struct go *go;
+	struct hf_stack_frame *at;
+	size_t n, max;
+	struct hf_err *err;
+};
+
+static bool collect_frame(void *arg, const struct go_stkframe *frame)
+{
+	struct collect_frames *c = arg;
+	size_t n = 0;
+	uint64_t pc = frame->innermost || frame->pc == frame->func.entry ? frame->pc : frame->pc - 1;
+
+	c->err = go_source_frames(c->go, pc, c->at + c->n, c->max - c->n, &n);
+	c->n += n;
+	return !c->err && c->n < c->max;
+}
+
+static struct hf_err *task_frames(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max, size_t *ret_n)
+{
+	struct go *go = go_of(rt);
+	struct collect_frames c = {.go = go, .at = ret, .max = max};
+	bool complete;
+
+	HF_TRY(go_unwind(go, &go->goroutines.at[i], collect_frame, &c, &complete));
+	*ret_n = c.n;
+	return c.err;
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------------------ */
+
+static const char *phase_name(uint32_t phase)
+{
+	static const char *const names[] = {"off", "mark", "mark termination"};
+
+	return phase < HF_LEN(names) ? names[phase] : "?";
+}
+
+static struct hf_err *stats(struct hf_runtime *rt, struct hf_runtime_stats *ret)
+{
+	struct go *go = go_of(rt);
+	const struct go_counters *c = &go->counters;
+
+	*ret = (struct hf_runtime_stats){.main_path = "", .main_version = "", .vcs = ""};
+	ret->heap = (struct hf_heap){
+		.runtime = "go",
+		.version = go->version,
+		.objects = go->objects,
+		.bytes = go->bytes,
+		.runtime_objects = c->valid ? c->objects : HF_UNKNOWN,
+		.runtime_bytes = c->valid ? c->bytes : HF_UNKNOWN,
+		.exact = c->valid && c->objects == go->objects && c->bytes == go->bytes,
+		.in_use = c->in_use,
+		.idle = c->free + c->released,
+		.released = c->released,
+		.stacks = c->stacks,
+		.metadata = c->metadata,
+		.goroutines = go->goroutines.n,
+		.gomaxprocs = c->gomaxprocs,
+		.gc_phase = phase_name(c->gc_phase),
+		.gc_cycles = c->num_gc,
+		.gc_percent = c->gc_percent,
+		.memory_limit = c->memory_limit,
+		.next_gc = c->next_gc,
+		.last_gc_at = (double)c->last_gc_unix_ns / 1e9,
+	};
+	return go_read_build_info(go, ret);
+}
+
+static const struct hf_runtime_ops go_ops = {
+	.name = "go",
+	.probe = probe,
+	.open = open_runtime,
+	.capture = capture,
+	.walk = walk,
+	.chunks = go_scan_chunks,
+	.scan = go_scan,
+	.roots = go_roots,
+	.late_roots = go_late_roots,
+	.type_blocks = go_type_blocks,
+	.find_block = find_block,
+	.where = where,
+	.block = block,
+	.block_type = block_type,
+	.types = types,
+	.type_name = type_name,
+	.edge_name = go_edge_name,
+	.offset_name = go_offset_name,
+	.root_name = go_root_name,
+	.value = go_value,
+	.describe = describe,
+	.frames = frames,
+	.tasks = tasks,
+	.task = task,
+	.task_frames = task_frames,
+	.stats = stats,
+	.close = close_runtime,
+};
+
+const struct hf_runtime_ops *const hf_go_runtime = &go_ops;

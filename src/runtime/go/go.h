@@ -1,0 +1,333 @@
+/* Go's runtime, 1.20 to 1.27, as a reader of its memory sees it. Private to this folder.
+ *
+ *   layout.c   where the members are           spans.c    spans, blocks, address to block
+ *   version.c  version, modules, dependencies  scan.c     pointers of a block (pointer maps)
+ *   module.c   moduledata, pclntab             goroutine.c  goroutines, unwinding
+ *   stack.c    live slots of frames            roots.c    globals, specials, queues
+ *   types.c    type descriptors and DWARF      typing.c   types for blocks, by propagation
+ *   names.c    fields, indexes, keys           stats.c    the runtime's own counters
+ *
+ * Two times: capture (the target is stopped: everything that is chased through pointers is read into this struct and
+ * block contents are captured in bulk), and after (all else). Facts on layouts: docs/runtimes/go.md.
+ */
+#ifndef HF_GO_H
+#define HF_GO_H
+
+#include "../../base/map64.h"
+#include "../../base/vec.h"
+#include "../../base/workers.h"
+#include "../../graph/graph.h"
+#include "../runtime.h"
+#include "layout.h"
+
+#define GO_PAGE		 8192u
+#define GO_ARENA_SHIFT	 26 /* 64 MiB on linux/amd64 */
+#define GO_ARENA_PAGES	 8192u
+#define GO_ARENAS	 (1u << 21) /* 47-bit addresses */
+#define GO_HEADER	 8u	    /* the type word before objects above 512 bytes, 1.22 and later */
+#define GO_HEADER_ABOVE	 512u
+#define GO_NO_TYPE	 0u
+
+/* mSpanState, runtime/mheap.go */
+enum { GO_SPAN_DEAD, GO_SPAN_IN_USE, GO_SPAN_MANUAL };
+
+struct go_span {
+	uint64_t start, pages_end; /* its pages */
+	uint64_t objects_end;	   /* start + nelems * elemsize */
+	uint64_t elemsize;
+	uint64_t large_type; /* mspan.largeType */
+	uint64_t alloc_bits, mark_bits, specials, mspan_addr;
+	uint32_t nelems, freeindex, scan_index;
+	uint32_t magic;	      /* offset * magic >> 32 is the object's index */
+	uint32_t word;	      /* index of the first of its allocation words */
+	uint32_t first_block; /* number of its first allocated object */
+	uint32_t sweepgen;
+	uint16_t alloc_count, before_cache;
+	uint8_t spanclass, state;
+	bool user_arena, noscan, header;
+	const uint8_t *bytes; /* local copy of its pages; NULL where they do not lie together */
+};
+
+/* Which of 64 neighbouring slots are allocated, and the number of the first that is. */
+struct go_word {
+	uint64_t bits;
+	uint32_t block;
+};
+
+/* One moduledata (the program itself, or a plugin). Ranges are [x, ex). */
+struct go_module {
+	uint64_t addr;
+	uint64_t text, etext, minpc, maxpc;
+	uint64_t noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss;
+	uint64_t types, etypes, rodata, gofunc;
+	uint64_t funcnametab, funcnametab_n, cutab, cutab_n, filetab, filetab_n, pctab, pctab_n, pclntable, pclntable_n;
+	uint64_t ftab, ftab_n;
+	uint64_t datamask, bssmask; /* one bit a word */
+	uint32_t datamask_n, bssmask_n; /* bits */
+	struct pcln *pcln; /* module.c's own: local copies of the tables */
+};
+
+/* One function of pclntab; from go_find_func. */
+struct go_func {
+	const struct go_module *module; /* NULL: none */
+	uint64_t entry;
+	uint32_t off; /* of its _func in pclntable */
+	const char *name; /* "main.(*T).Run"; valid while the runtime lives */
+	uint32_t name_off;
+	int32_t args;
+	uint32_t deferreturn, pcsp, pcfile, pcln, cu, npcdata;
+	uint8_t func_id, flag, nfuncdata;
+	int32_t start_line;
+};
+
+/* A goroutine, read while stopped. */
+struct go_goroutine {
+	uint64_t addr; /* of its g */
+	uint64_t id, lo, hi;
+	uint64_t pc, sp; /* where unwinding starts */
+	uint64_t ctxt, defer_addr, panic_addr, m_addr, gopc, startpc;
+	uint64_t wait_since, xregs_addr;
+	uint32_t status; /* without the scan bit */
+	uint8_t wait_reason;
+	bool async_safe_point;
+	bool in_syscall;   /* pc and sp are those of entersyscall */
+	bool on_thread;	   /* it runs: pc and sp are a thread's, its registers are roots */
+	bool conservative; /* it was caught where its frames cannot be told: any word of its stack is a root */
+	uint64_t extra_start, extra_end; /* used part of its thread's own or signal stack: any word is a root; 0: none */
+	uint64_t fp;	   /* on_thread: frame pointer register */
+	int thread;	   /* index into target->threads; -1 */
+	const char *function, *created_by; /* outermost frame, go statement's function; "" unknown. Filled by go_goroutines_walk */
+};
+
+/* A root as capture or the stack walk found it; resolved to a block by go_roots. */
+struct go_raw_root {
+	uint64_t slot, value;
+	uint32_t owner;
+	uint8_t kind;	/* enum hf_root_kind */
+	uint32_t frame; /* index into go->frames for stack slots; UINT32_MAX */
+};
+
+/* A frame with live slots, kept for naming: the owner goroutine, the function, where its CFA is. */
+struct go_frame {
+	uint32_t goroutine;
+	uint64_t pc;	/* for lookups: already pc-1 for callers */
+	uint64_t entry; /* of the function */
+	uint64_t cfa, sp;
+};
+
+/* A special that roots something (finalizer, cleanup) or a weak handle. */
+struct go_special_record {
+	uint64_t object; /* address that it is attached to */
+	uint64_t fn;	 /* finalizer: funcval; cleanup: funcval */
+	uint64_t more[2]; /* cleanup 1.26: call, arg; weak: the handle */
+	uint64_t object_type; /* finalizer: ot, the pointer's type descriptor */
+	uint8_t kind;	 /* enum go_special */
+	bool content_is_root; /* finalizer of a dead object: what it points to is held */
+};
+
+/* The runtime's own counters, read while stopped (stats.c). */
+struct go_counters {
+	bool valid;
+	uint64_t objects, bytes; /* HeapObjects, HeapAlloc */
+	uint64_t stacks;
+	uint64_t in_use, free, released;
+	uint64_t metadata; /* mspan, mcache, buckhash, GC and other system bytes */
+	uint64_t num_gc, last_gc_unix_ns;
+	uint64_t gc_percent, memory_limit, next_gc, gomaxprocs;
+	uint32_t gc_phase;
+};
+
+struct go_types; /* types.h */
+
+struct go {
+	struct hf_runtime rt; /* first */
+	struct hf_target *t;
+	struct hf_syms *syms;
+	char *version;
+	struct go_layout layout;
+
+	/* module.c */
+	HF_VEC(struct go_module) modules;
+
+	/* spans.c */
+	uint32_t sweepgen;
+	HF_VEC(struct go_span) spans;	/* in use, ascending by start */
+	HF_VEC(struct hf_range) manual; /* manual spans: stacks and the like; ascending */
+	HF_VEC(struct go_word) words;
+	uint32_t *arena_index;		/* GO_ARENAS: 1 + index into pages; 0: no arena */
+	HF_VEC(uint32_t) pages;		/* GO_ARENA_PAGES an arena: 1 + index into spans; 0: none */
+	HF_VEC(uint64_t) arena_start;	/* of each arena in pages */
+	uint32_t blocks;
+	uint64_t objects, bytes;	/* allocated, as walked */
+	struct hf_map64 arena_meta;	/* 1.20, 1.21: arena number -> its heapArena */
+	bool capture_values;		/* small blocks without pointers, too, for --show-values */
+	uint64_t damaged_spans, miscounted_spans, damaged_objects;
+
+	/* goroutine.c, stack.c, roots.c */
+	HF_VEC(struct go_goroutine) goroutines; /* but for dead and idle ones */
+	HF_VEC(struct go_frame) frames;
+	HF_VEC(struct go_raw_root) stack_roots; /* and registers, defers, panics */
+	HF_VEC(struct go_special_record) specials;
+	HF_VEC(struct go_raw_root) queue_roots; /* finalizers and cleanups that wait to run; immortal weak handles */
+	uint64_t unwind_failures;
+	const char **wait_reasons; /* wait_reasons_n, by number; freed by go_goroutines_deinit */
+	size_t wait_reasons_n;
+
+	/* types.c, typing.c */
+	struct go_types *types;
+	uint32_t *block_type;	   /* a type id a block; GO_NO_TYPE: unknown */
+	struct hf_map64 views;	   /* block -> offset of its type's start, where that is not the block's */
+	struct hf_map64 locals;	   /* pc -> index into locals_list: typing.h */
+	struct go_locals_list *locals_list;
+	struct hf_map64 itab_type; /* itab -> type descriptor, read while stopped */
+
+	double now_monotonic; /* the target's CLOCK_MONOTONIC when captured; 0: unknown (another machine's core) */
+	struct go_counters counters;
+	struct hf_arena names; /* strings that live as long as this */
+	struct hf_scratch scratch;
+};
+
+/* ---- version.c ---------------------------------------------------------------------------------------- */
+
+/* The version that the executable was built with, from .go.buildinfo, else runtime.buildVersion. ret: "" where it is
+ * no Go program; caller frees. Errors: NOMEM. */
+struct hf_err *go_read_version(struct hf_target *t, struct hf_syms *s, char **ret) HF_CHECKED;
+/* Main module and dependencies, from .go.buildinfo; strings in go->names. */
+struct hf_err *go_read_build_info(struct go *go, struct hf_runtime_stats *ret) HF_CHECKED;
+
+/* ---- module.c: moduledata and pclntab ------------------------------------------------------------------ */
+
+/* Reads the list of moduledata. Works stopped, or on files alone where data is initialised statically. */
+struct hf_err *go_modules_read(struct go *go) HF_CHECKED;
+void go_modules_deinit(struct go *go);
+const struct go_module *go_find_module(const struct go *go, uint64_t pc); /* by text; NULL */
+
+/* The function that holds pc; false where none does. Any thread. */
+bool go_find_func(struct go *go, uint64_t pc, struct go_func *ret);
+/* A value of a pc-value table (pctab offset `table`) at pc; false where the table ends before. Bounded. */
+bool go_pc_value(struct go *go, const struct go_func *f, uint32_t table, uint64_t pc, int32_t *ret);
+/* PCDATA table i at pc; -1 where there is none. */
+int32_t go_pcdata(struct go *go, const struct go_func *f, unsigned i, uint64_t pc);
+/* Address of FUNCDATA i; 0 where there is none. */
+uint64_t go_funcdata(struct go *go, const struct go_func *f, unsigned i);
+/* File and line, inlined callers; pc is one inside the instruction (a return address less 1). */
+struct hf_err *go_source_frames(struct go *go, uint64_t pc, struct hf_stack_frame *ret, size_t max, size_t *ret_n) HF_CHECKED;
+
+#define GO_PCDATA_STACK_MAP	  1
+#define GO_PCDATA_INL_TREE	  2
+#define GO_FUNCDATA_ARGS	  0
+#define GO_FUNCDATA_LOCALS	  1
+#define GO_FUNCDATA_STACK_OBJECTS 2
+#define GO_FUNCDATA_INL_TREE	  3
+#define GO_FUNCFLAG_TOP_FRAME	  1
+#define GO_FUNCFLAG_SPWRITE	  2
+
+/* ---- spans.c --------------------------------------------------------------------------------------------- */
+
+struct hf_err *go_spans_read(struct go *go) HF_CHECKED;	  /* stopped */
+struct hf_err *go_spans_capture(struct go *go) HF_CHECKED; /* stopped: contents, in bulk */
+struct hf_err *go_spans_number(struct go *go) HF_CHECKED;  /* after: allocation words, block numbers, views */
+void go_spans_deinit(struct go *go);
+
+static inline struct go_span *go_find_span(const struct go *go, uint64_t addr)
+{
+	uint64_t arena = addr >> GO_ARENA_SHIFT;
+	uint32_t index, span;
+
+	if (arena >= GO_ARENAS || !(index = go->arena_index[arena]))
+		return NULL;
+	span = go->pages.at[(uint64_t)(index - 1) * GO_ARENA_PAGES + (addr / GO_PAGE) % GO_ARENA_PAGES];
+	return span ? &go->spans.at[span - 1] : NULL;
+}
+
+/* The slot of a span that holds addr; addr must be below objects_end. */
+static inline uint32_t go_slot_of(const struct go_span *span, uint64_t addr)
+{
+	return span->nelems == 1 ? 0 : (uint32_t)((addr - span->start) * span->magic >> 32);
+}
+
+/* The block that holds addr; HF_NO_BLOCK where there is none allocated. */
+static inline uint32_t go_find_block(const struct go *go, uint64_t addr)
+{
+	const struct go_span *span = go_find_span(go, addr);
+	const struct go_word *word;
+	uint32_t slot;
+
+	if (!span || addr >= span->objects_end)
+		return HF_NO_BLOCK;
+	slot = go_slot_of(span, addr);
+	word = &go->words.at[span->word + slot / 64];
+	if (!(word->bits >> (slot % 64) & 1))
+		return HF_NO_BLOCK;
+	return word->block + (uint32_t)__builtin_popcountll(word->bits & ((1ull << (slot % 64)) - 1));
+}
+
+/* The span and slot of a block. */
+const struct go_span *go_block_span(const struct go *go, uint32_t block, uint32_t *ret_slot);
+/* Where a block starts (its slot), and where its content does (after the header). */
+uint64_t go_block_addr(const struct go *go, uint32_t block, const struct go_span **ret_span);
+static inline uint32_t go_header_size(const struct go_span *span)
+{
+	return span->header ? GO_HEADER : 0;
+}
+
+/* ---- scan.c: pointers of a block ---------------------------------------------------------------------------- */
+
+/* Calls fn for each pointer word of a block that is not nil: slot address, value. False from fn ends the walk. */
+typedef bool go_pointer_fn(void *arg, uint64_t slot, uint64_t value);
+struct hf_err *go_walk_pointers(struct go *go, uint32_t block, go_pointer_fn *fn, void *arg) HF_CHECKED;
+/* Builds the masks of all types that headers name; go_scan only looks them up, from any thread. */
+struct hf_err *go_scan_prepare(struct go *go) HF_CHECKED;
+size_t go_scan_chunks(struct hf_runtime *rt);
+struct hf_err *go_scan(struct hf_runtime *rt, size_t chunk, struct hf_graph_chunk *ret) HF_CHECKED;
+
+/* ---- goroutine.c, stack.c ------------------------------------------------------------------------------------- */
+
+/* Stopped: reads all g's, matches running ones with threads, captures the used part of their stacks. */
+struct hf_err *go_goroutines_read(struct go *go) HF_CHECKED;
+/* After: unwinds every goroutine; fills function names, frames and stack_roots. A stack that cannot be unwound is
+ * counted in unwind_failures and what is left of it is scanned conservatively: nothing live may be called garbage. */
+struct hf_err *go_goroutines_walk(struct go *go) HF_CHECKED;
+void go_goroutines_deinit(struct go *go); /* goroutines, frames, stack_roots, wait_reasons */
+
+/* One physical frame while unwinding; runtime/stkframe.go. */
+struct go_stkframe {
+	struct go_func func;
+	uint64_t pc, continpc, lr, sp, fp, varp, argp;
+	uint64_t call_pc;  /* for names and lines: pc, less 1 after a call */
+	uint8_t callee_id; /* funcID of the frame below; 0 normal */
+	bool innermost;
+};
+/* Calls fn for each frame of a goroutine, innermost first; false from fn ends the walk. *ret_complete: reached the top.
+ * Bounded by the stack's size. */
+typedef bool go_frame_fn(void *arg, const struct go_stkframe *frame);
+struct hf_err *go_unwind(struct go *go, const struct go_goroutine *g, go_frame_fn *fn, void *arg, bool *ret_complete) HF_CHECKED;
+
+/* Appends what a goroutine's stack, registers, defers and panics hold to go->stack_roots (any values, also such that
+ * lead to no block), and frames to go->frames. stack.c */
+struct hf_err *go_stack_scan(struct go *go, uint32_t goroutine, bool *ret_complete) HF_CHECKED;
+
+const char *go_wait_reason(struct go *go, const struct go_goroutine *g); /* "chan send", "running"...; never NULL */
+
+/* ---- roots.c ------------------------------------------------------------------------------------------------------ */
+
+struct hf_err *go_specials_read(struct go *go) HF_CHECKED; /* stopped: specials, finalizer and cleanup queues */
+struct hf_err *go_roots(struct hf_runtime *rt, hf_root_fn *fn, void *arg) HF_CHECKED;
+struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg, size_t *ret_n) HF_CHECKED;
+/* Owner numbers of global roots: an index into hf_syms_variables; or, with this
+ * bit, a number made of the place of the symbol or slot. */
+#define GO_OWNER_SECTION 0x80000000u
+
+/* ---- stats.c -------------------------------------------------------------------------------------------------------- */
+
+struct hf_err *go_counters_read(struct go *go) HF_CHECKED; /* stopped, after go_spans_read */
+
+/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+
+/* A Go slice or string header at addr: pointer and length (and capacity). Errors: FAULT. */
+struct hf_err *go_read_slice(struct go *go, uint64_t addr, uint64_t *ret_ptr, uint64_t *ret_len) HF_CHECKED;
+
+#define go_off(go, id) ((go)->layout.off[GO_##id])
+#define go_has(go, id) ((go)->layout.off[GO_##id] >= 0)
+
+#endif

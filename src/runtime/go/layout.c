@@ -1,0 +1,179 @@
+#include "layout.h"
+
+#include <stdlib.h>
+
+/* The oldest and newest release whose layout was verified; docs/runtimes/go.md. */
+#define OLDEST 20
+#define NEWEST 27
+
+static const struct {
+	const char *structure, *member;
+	int32_t off[NEWEST - OLDEST + 1];
+} fields[GO_FIELDS_N] = {
+#define GO_FIELD_ROW(id, structure, member, ...) [GO_##id] = {structure, member, {__VA_ARGS__}},
+	GO_FIELDS(GO_FIELD_ROW)
+#undef GO_FIELD_ROW
+};
+
+static const char *const variables[GO_VARIABLES_N] = {
+#define GO_VARIABLE_ROW(id, name) [GO_VAR_##id] = name,
+	GO_VARIABLES(GO_VARIABLE_ROW)
+#undef GO_VARIABLE_ROW
+};
+
+/* runtime/mheap.go, _KindSpecial*, in 1.20..1.27. */
+static const struct {
+	const char *constant;
+	int kind[NEWEST - OLDEST + 1];
+} specials[GO_SPECIALS] = {
+	[GO_SPECIAL_FINALIZER] = {"runtime._KindSpecialFinalizer", {1, 1, 1, 1, 1, 2, 2, 2}},
+	[GO_SPECIAL_WEAK] = {"runtime._KindSpecialWeakHandle", {-1, -1, -1, 2, 2, 3, 3, 3}},
+	[GO_SPECIAL_PROFILE] = {"runtime._KindSpecialProfile", {2, 2, 2, 3, 3, 4, 4, 4}},
+	[GO_SPECIAL_CLEANUP] = {"runtime._KindSpecialCleanup", {-1, -1, -1, -1, 6, 7, 7, 7}},
+};
+
+int go_version_minor(const char *version)
+{
+	const char *p = strstr(version, "go1.");
+	char *end;
+	long minor;
+
+	if (!p)
+		return -1;
+	minor = strtol(p + 4, &end, 10);
+	return end == p + 4 || minor < 0 || minor > 1000 ? -1 : (int)minor;
+}
+
+/* 1.20 names the type structures otherwise; allArenas and the like moved with their names. */
+static bool field_in_dwarf(struct hf_syms *s, const char *structure, const char *member, int32_t *ret)
+{
+	struct hf_field field;
+	uint32_t id;
+	const struct hf_type *type;
+
+	if (*member) {
+		if (!hf_syms_find_field(s, structure, member, &field) || field.offset > INT32_MAX)
+			return false;
+		*ret = (int32_t)field.offset;
+		return true;
+	}
+	id = hf_syms_find_type(s, structure);
+	type = id ? hf_type_strip(s, id) : NULL;
+	if (!type || !type->size || type->size > INT32_MAX)
+		return false;
+	*ret = (int32_t)type->size;
+	return true;
+}
+
+static bool offsets_from_dwarf(struct go_layout *l, struct hf_syms *s)
+{
+	if (!hf_syms_has_dwarf(s) || !hf_syms_find_type(s, "runtime.mspan"))
+		return false;
+	for (size_t i = 0; i < GO_FIELDS_N; i++)
+		if (!field_in_dwarf(s, fields[i].structure, fields[i].member, &l->off[i]))
+			l->off[i] = -1;
+	return true;
+}
+
+/* DWARF drops structures that the program never mentions: those come from the table, if the rest agrees with it. */
+static void fill_from_table(struct go_layout *l)
+{
+	int column = l->minor - OLDEST;
+
+	for (size_t i = 0; i < GO_FIELDS_N; i++)
+		if (l->off[i] < 0)
+			l->off[i] = fields[i].off[column];
+}
+
+static void special_kinds(struct go_layout *l, struct hf_syms *s)
+{
+	bool known = l->minor >= OLDEST && l->minor <= NEWEST;
+	int64_t value;
+
+	for (int i = 0; i < GO_SPECIALS; i++) {
+		l->special_kind[i] = known ? specials[i].kind[l->minor - OLDEST] : -1;
+		if (l->from_dwarf && hf_syms_find_constant(s, specials[i].constant, &value))
+			l->special_kind[i] = (int)value;
+	}
+}
+
+static void find_variables(struct go_layout *l, struct hf_syms *s)
+{
+	for (int i = 0; i < GO_VARIABLES_N; i++) {
+		struct hf_variable variable;
+		struct hf_symbol symbol;
+
+		if (hf_syms_find_symbol(s, variables[i], &symbol))
+			l->var[i] = symbol.addr;
+		else if (hf_syms_find_variable(s, variables[i], &variable))
+			l->var[i] = variable.addr;
+	}
+	struct hf_symbol reasons;
+
+	if (hf_syms_find_symbol(s, variables[GO_VAR_WAITREASONS], &reasons))
+		l->wait_reasons_n = hf_min(reasons.size / 16, (uint64_t)255);
+}
+
+/* What a walk cannot do without, whatever the version. */
+static struct hf_err *check_needed(const struct go_layout *l, const char *version)
+{
+	static const enum go_field needed[] = {
+		GO_MHEAP_ALLSPANS, GO_MHEAP_SWEEPGEN, GO_MSPAN_SIZE, GO_MSPAN_START_ADDR, GO_MSPAN_NPAGES,
+		GO_MSPAN_FREEINDEX, GO_MSPAN_NELEMS, GO_MSPAN_ALLOC_BITS, GO_MSPAN_ALLOC_COUNT, GO_MSPAN_SPANCLASS,
+		GO_MSPAN_STATE, GO_MSPAN_ELEMSIZE, GO_MSPAN_SPECIALS, GO_SPECIAL_SIZE, GO_SPECIAL_NEXT,
+		GO_SPECIAL_OFFSET, GO_SPECIAL_KIND, GO_G_STACK_LO, GO_G_STACK_HI, GO_G_SCHED_SP, GO_G_SCHED_PC,
+		GO_G_SCHED_CTXT, GO_G_ATOMICSTATUS, GO_G_GOID, GO_G_M, GO_G_DEFER, GO_G_PANIC, GO_G_SYSCALLSP,
+		GO_G_SYSCALLPC, GO_G_WAITREASON, GO_G_GOPC, GO_G_STARTPC, GO_M_PROCID, GO_M_CURG, GO_P_MCACHE,
+		GO_MODULEDATA_SIZE, GO_MODULEDATA_FTAB, GO_MODULEDATA_PCLNTABLE, GO_MODULEDATA_PCTAB,
+		GO_MODULEDATA_TEXT, GO_MODULEDATA_TYPES, GO_MODULEDATA_GOFUNC, GO_MODULEDATA_GCDATAMASK,
+		GO_MODULEDATA_GCBSSMASK, GO_MODULEDATA_NEXT,
+	};
+	static const enum go_variable variables_needed[] = {GO_VAR_MHEAP, GO_VAR_FIRSTMODULEDATA, GO_VAR_ALLGS};
+
+	for (size_t i = 0; i < HF_LEN(needed); i++)
+		if (l->off[needed[i]] < 0)
+			return hf_err(HF_UNSUPPORTED, "%s: neither DWARF nor our tables say where %s.%s is", version,
+				      fields[needed[i]].structure, fields[needed[i]].member);
+	for (size_t i = 0; i < HF_LEN(variables_needed); i++)
+		if (!l->var[variables_needed[i]])
+			return hf_err(HF_UNSUPPORTED, "%s: no symbol or DWARF for %s: is the executable stripped?",
+				      version, variables[variables_needed[i]]);
+	return NULL;
+}
+
+struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char *version)
+{
+	struct hf_field field;
+	int32_t inline_marks;
+
+	*l = (struct go_layout){.minor = go_version_minor(version)};
+	for (size_t i = 0; i < GO_FIELDS_N; i++)
+		l->off[i] = -1;
+	l->from_dwarf = offsets_from_dwarf(l, s);
+	if (l->minor < OLDEST || (l->minor > NEWEST && !l->from_dwarf))
+		return hf_err(HF_UNSUPPORTED, "%s is not supported: known are go1.%d to go1.%d%s", version, OLDEST,
+			      NEWEST, l->minor > NEWEST ? ", and later ones if the executable has DWARF" : "");
+	if (l->minor <= NEWEST)
+		fill_from_table(l);
+	special_kinds(l, s);
+	find_variables(l, s);
+	l->nelems_width = 2;
+	if (l->from_dwarf && hf_syms_find_field(s, "runtime.mspan", "nelems", &field))
+		l->nelems_width = field.size == 8 ? 8 : 2;
+	else if (l->minor <= 21)
+		l->nelems_width = 8;
+	l->alloc_headers = l->off[GO_MSPAN_LARGE_TYPE] >= 0;
+	l->special_payload = (uint32_t)hf_max(l->off[GO_SPECIAL_SIZE], 0);
+	/* runtime/mgcmark_greenteagc.go: 128 bytes where the experiment is on, an empty structure where it is off. */
+	l->green_tea = l->minor >= 26;
+	if (l->from_dwarf)
+		l->green_tea = field_in_dwarf(s, "runtime.spanInlineMarkBits", "", &inline_marks) && inline_marks == 128;
+	l->swiss_maps = l->minor >= 24;
+	if (l->from_dwarf)
+		l->swiss_maps = hf_syms_find_type(s, "internal/runtime/maps.Map") && !hf_syms_find_type(s, "runtime.hmap");
+	l->mask_on_demand = l->minor >= 24;
+	/* internal/abi/type.go: KindDirectIface = 1<<5 up to 1.25, TFlagDirectIface = 1<<5 since 1.26. */
+	l->direct_iface_kind = l->minor <= 25 ? 1 << 5 : 0;
+	l->direct_iface_tflag = l->minor >= 26 ? 1 << 5 : 0;
+	return check_needed(l, version);
+}

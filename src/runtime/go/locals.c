@@ -1,0 +1,82 @@
+/* The local variables of functions, by pc, as DWARF knows them; cached, as thousands of goroutines stand at few places. */
+#include "typing.h"
+
+struct go_locals_list {
+	HF_VEC(go_locals *) at;
+};
+
+struct gather {
+	struct go *go;
+	go_locals *locals;
+};
+
+static struct hf_err *gather_local(void *arg, const struct hf_local *local)
+{
+	struct gather *g = arg;
+	struct go_local one = {
+		.name = local->name,
+		.type = go_type_of_dwarf(g->go, local->type),
+		.cfa_offset = local->cfa_offset,
+		.piece_offset = local->piece_offset,
+		.size = local->piece_size,
+	};
+
+	if (!one.size)
+		one.size = (uint32_t)hf_min(go_type_get(g->go, one.type)->size, (uint64_t)UINT32_MAX);
+	if (local->closure_offset >= 0) {
+		struct go_local captured = one;
+
+		captured.captured = true;
+		captured.cfa_offset = local->closure_offset;
+		captured.piece_offset = 0;
+		captured.size = (uint32_t)hf_min(go_type_get(g->go, one.type)->size, (uint64_t)UINT32_MAX);
+		HF_TRY(hf_vec_push(g->locals, captured));
+	}
+	return local->in_register || local->unplaced ? NULL : hf_vec_push(g->locals, one);
+}
+
+struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
+{
+	struct gather g = {.go = go};
+	uint64_t index;
+
+	if (!go->locals_list && !(go->locals_list = hf_calloc(1, sizeof(*go->locals_list))))
+		return hf_err_nomem();
+	if (hf_map64_find(&go->locals, pc, &index)) {
+		*ret = go->locals_list->at.at[index];
+		return NULL;
+	}
+	g.locals = hf_calloc(1, sizeof(*g.locals));
+	if (!g.locals || hf_err_ignore(hf_vec_push(&go->locals_list->at, g.locals))) {
+		hf_free(g.locals);
+		return hf_err_nomem();
+	}
+	HF_TRY(hf_map64_put(&go->locals, pc, go->locals_list->at.n - 1));
+	/* Damaged DWARF costs names, no more. */
+	if (hf_syms_has_dwarf(go->syms))
+		hf_err_ignore(hf_syms_walk_locals(go->syms, pc, gather_local, &g));
+	*ret = g.locals;
+	return NULL;
+}
+
+const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bool captured)
+{
+	hf_vec_each(locals, local)
+		if (local->captured == captured && offset >= local->cfa_offset && offset - local->cfa_offset < (int64_t)local->size)
+			return local;
+	return NULL;
+}
+
+void go_locals_deinit(struct go *go)
+{
+	if (go->locals_list) {
+		for (size_t i = 0; i < go->locals_list->at.n; i++) {
+			hf_vec_deinit(go->locals_list->at.at[i]);
+			hf_free(go->locals_list->at.at[i]);
+		}
+		hf_vec_deinit(&go->locals_list->at);
+		hf_free(go->locals_list);
+		go->locals_list = NULL;
+	}
+	hf_map64_deinit(&go->locals);
+}

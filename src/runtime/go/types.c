@@ -1,0 +1,303 @@
+#include "types_private.h"
+
+struct hf_err *go_types_create(struct go *go)
+{
+	struct go_types *types = hf_calloc(1, sizeof(*types));
+
+	if (!types)
+		return hf_err_nomem();
+	go->types = types;
+	go_types_add(go, &(struct go_type){.name = "?", .name_tried = true, .slots_built = true, .decoded = true});
+	HF_TRY(go_types_check(go));
+	HF_TRY(hf_vec_push(&types->mask, (struct go_mask){0}));
+	hf_vec_each(&go->modules, m) {
+		struct hf_scratch scratch = {0};
+		const void *bytes = NULL;
+
+		/* Descriptors are read by the ten thousands: one copy of the section serves them all. */
+		if (m->etypes > m->types && m->etypes - m->types < 1u << 30 &&
+		    hf_err_ignore(hf_target_get(go->t, m->types, m->etypes - m->types, &scratch, &bytes)))
+			bytes = NULL;
+		HF_TRY(hf_vec_push(&types->section, scratch));
+		HF_TRY(hf_vec_push(&types->section_bytes, (const uint8_t *)bytes));
+	}
+	return NULL;
+}
+
+void go_types_destroy(struct go *go)
+{
+	struct go_types *types = go->types;
+
+	if (!types)
+		return;
+	hf_vec_each(&types->section, scratch)
+		hf_free(scratch->at);
+	hf_vec_deinit(&types->section);
+	hf_vec_deinit(&types->section_bytes);
+	hf_vec_deinit(&types->all);
+	hf_vec_deinit(&types->mask);
+	hf_map64_deinit(&types->by_rtype);
+	hf_map64_deinit(&types->by_dwarf);
+	hf_map64_deinit(&types->by_shape);
+	hf_map64_deinit(&types->masks);
+	hf_arena_deinit(&types->arena);
+	hf_free(types);
+	go->types = NULL;
+}
+
+struct go_type *go_types_row(struct go *go, uint32_t id)
+{
+	return go->types->all.at[id < go->types->all.n ? id : GO_NO_TYPE];
+}
+
+const struct go_type *go_type_get(struct go *go, uint32_t id)
+{
+	struct go_type *row = go_types_row(go, id);
+
+	if (row->decoded)
+		return row;
+	row->decoded = true;
+	if (row->rtype)
+		go_rtype_decode(go, row);
+	else if (row->dwarf)
+		go_dwarf_decode(go, row);
+	return row;
+}
+
+uint32_t go_types_count(const struct go *go)
+{
+	return (uint32_t)go->types->all.n;
+}
+
+struct hf_err *go_types_check(struct go *go)
+{
+	return go->types->failed ? hf_err_nomem() : NULL;
+}
+
+uint32_t go_types_add(struct go *go, const struct go_type *type)
+{
+	struct go_types *types = go->types;
+	struct go_type *row = hf_arena_alloc(&types->arena, sizeof(*row));
+
+	if (!row || types->all.n >= UINT32_MAX || hf_err_ignore(hf_vec_push(&types->all, row))) {
+		types->failed = true;
+		return GO_NO_TYPE;
+	}
+	*row = *type;
+	return (uint32_t)types->all.n - 1;
+}
+
+static void remember(struct go *go, struct hf_map64 *map, uint64_t key, uint32_t id)
+{
+	if (hf_err_ignore(hf_map64_put(map, key, id)))
+		go->types->failed = true;
+}
+
+uint32_t go_type_of_rtype(struct go *go, uint64_t addr)
+{
+	struct go_rtype r;
+	uint64_t found;
+	uint32_t id = GO_NO_TYPE;
+
+	if (!addr)
+		return GO_NO_TYPE;
+	if (hf_map64_find(&go->types->by_rtype, addr, &found))
+		return (uint32_t)found;
+	if (go_rtype_read(go, addr, &r))
+		id = go_types_add(go, &(struct go_type){.rtype = addr});
+	remember(go, &go->types->by_rtype, addr, id);
+	return id;
+}
+
+uint32_t go_type_of_dwarf(struct go *go, uint32_t dwarf_id)
+{
+	const struct hf_type *type;
+	uint64_t found;
+	uint32_t id;
+
+	if (!dwarf_id)
+		return GO_NO_TYPE;
+	if (hf_map64_find(&go->types->by_dwarf, dwarf_id, &found))
+		return (uint32_t)found;
+	type = hf_type_get(go->syms, dwarf_id);
+	if (type->go_rtype && (id = go_type_of_rtype(go, type->go_rtype)))
+		go_types_row(go, id)->dwarf = dwarf_id;
+	else
+		id = go_types_add(go, &(struct go_type){.dwarf = dwarf_id});
+	remember(go, &go->types->by_dwarf, dwarf_id, id);
+	return id;
+}
+
+uint32_t go_type_shape(struct go *go, enum go_shape shape, uint32_t elem, uint64_t code)
+{
+	uint64_t key = (uint64_t)shape << 56 | (shape == GO_SHAPE_CLOSURE ? code & ((1ull << 48) - 1) : elem);
+	uint64_t found;
+	uint32_t id;
+
+	if (hf_map64_find(&go->types->by_shape, key, &found))
+		return (uint32_t)found;
+	id = go_types_add(go, &(struct go_type){.shape = shape, .elem = elem, .code = code, .decoded = true});
+	remember(go, &go->types->by_shape, key, id);
+	return id;
+}
+
+uint32_t go_eface_type(struct go *go, uint64_t word)
+{
+	return go_type_of_rtype(go, word);
+}
+
+uint32_t go_iface_type(struct go *go, uint64_t itab)
+{
+	uint64_t rtype;
+
+	/* internal/abi/iface.go, ITab: Inter, Type, ... Static ones stand in read-only data. */
+	if (!hf_map64_find(&go->itab_type, itab, &rtype)) {
+		if (hf_err_ignore(hf_target_read_u64(go->t, itab + 8, &rtype)))
+			rtype = 0;
+		remember(go, &go->itab_type, itab, 0);
+		if (rtype && hf_err_ignore(hf_map64_put(&go->itab_type, itab, rtype)))
+			go->types->failed = true;
+	}
+	return go_type_of_rtype(go, rtype);
+}
+
+/* ---- slots ------------------------------------------------------------------------------------------------- */
+
+struct slot_list {
+	HF_VEC(struct go_slot) slots;
+	bool failed;
+};
+
+static void add_slot(struct slot_list *list, enum go_slot_kind kind, uint64_t offset, uint32_t type)
+{
+	struct go_slot slot = {.offset = offset, .type = type, .kind = (uint8_t)kind};
+
+	if (list->slots.n >= GO_MEMBERS_MAX || hf_err_ignore(hf_vec_push(&list->slots, slot)))
+		list->failed = true;
+}
+
+/* sync/atomic.Pointer[T] and its like: a [0]*T beside an unsafe.Pointer. Source: Go 1.20-1.27 sync/atomic/type.go. */
+static bool is_atomic_pointer(struct go *go, const struct go_type *type, uint64_t *ret_offset, uint32_t *ret_elem)
+{
+	bool has_elem = false, has_value = false;
+
+	if (type->members_n > 4)
+		return false;
+	for (uint32_t i = 0; i < type->members_n; i++) {
+		const struct go_type *m = go_type_get(go, type->members[i].type);
+
+		if (m->kind == GO_KIND_ARRAY && !m->count && go_type_get(go, m->elem)->kind == GO_KIND_POINTER) {
+			*ret_elem = go_type_get(go, m->elem)->elem;
+			has_elem = true;
+		} else if (m->kind == GO_KIND_UNSAFE_POINTER) {
+			*ret_offset = type->members[i].offset;
+			has_value = true;
+		}
+	}
+	return has_elem && has_value;
+}
+
+static bool is_empty_interface(const struct go_type *type)
+{
+	return type->kind == GO_KIND_INTERFACE && !type->count;
+}
+
+static void slots_of_scalar(const struct go_type *type, uint32_t id, uint64_t offset, struct slot_list *list)
+{
+	switch (type->kind) {
+	case GO_KIND_POINTER:
+	case GO_KIND_UNSAFE_POINTER:
+		add_slot(list, GO_SLOT_POINTER, offset, type->elem);
+		break;
+	case GO_KIND_SLICE:
+		add_slot(list, GO_SLOT_SLICE, offset, type->elem);
+		break;
+	case GO_KIND_STRING:
+		add_slot(list, GO_SLOT_STRING, offset, GO_NO_TYPE);
+		break;
+	case GO_KIND_INTERFACE:
+		add_slot(list, is_empty_interface(type) ? GO_SLOT_EFACE : GO_SLOT_IFACE, offset, id);
+		break;
+	case GO_KIND_MAP:
+		add_slot(list, GO_SLOT_MAP, offset, id);
+		break;
+	case GO_KIND_CHAN:
+		add_slot(list, GO_SLOT_CHAN, offset, id);
+		break;
+	case GO_KIND_FUNC:
+		add_slot(list, GO_SLOT_FUNC, offset, id);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Flattens nested structs with a stack of our own: the target's types may nest as deep as they like to claim. */
+static void slots_of_struct(struct go *go, uint32_t id, struct slot_list *list)
+{
+	struct {
+		uint32_t type, member;
+		uint64_t offset;
+	} stack[GO_DEPTH_MAX] = {{.type = id}};
+	unsigned depth = 1;
+
+	while (depth && !list->failed) {
+		const struct go_type *type = go_type_get(go, stack[depth - 1].type);
+		uint64_t base = stack[depth - 1].offset, at = 0;
+		uint32_t elem = 0;
+		const struct go_member *member;
+		const struct go_type *inner;
+
+		if (stack[depth - 1].member == 0 && is_atomic_pointer(go, type, &at, &elem)) {
+			add_slot(list, GO_SLOT_ATOMIC, base + at, elem);
+			depth--;
+			continue;
+		}
+		if (stack[depth - 1].member >= type->members_n) {
+			depth--;
+			continue;
+		}
+		member = &type->members[stack[depth - 1].member++];
+		inner = go_type_get(go, member->type);
+		if (inner->kind == GO_KIND_STRUCT) {
+			if (depth == GO_DEPTH_MAX)
+				continue;
+			stack[depth].type = member->type;
+			stack[depth].member = 0;
+			stack[depth++].offset = base + member->offset;
+		} else if (inner->kind == GO_KIND_ARRAY) {
+			if (inner->count && inner->ptr_bytes)
+				add_slot(list, GO_SLOT_ARRAY, base + member->offset, member->type);
+		} else {
+			slots_of_scalar(inner, member->type, base + member->offset, list);
+		}
+	}
+}
+
+const struct go_slot *go_type_slots(struct go *go, uint32_t id, uint32_t *ret_n)
+{
+	const struct go_type *type = go_type_get(go, id);
+	struct slot_list list = {0};
+	struct go_slot *kept;
+
+	if (!type->slots_built) {
+		if (type->kind == GO_KIND_STRUCT)
+			slots_of_struct(go, id, &list);
+		else if (type->kind == GO_KIND_ARRAY && type->count && type->ptr_bytes)
+			add_slot(&list, GO_SLOT_ARRAY, 0, id);
+		else
+			slots_of_scalar(type, id, 0, &list);
+		kept = hf_arena_alloc(&go->types->arena, list.slots.n * sizeof(*kept));
+		if (kept && list.slots.n)
+			memcpy(kept, list.slots.at, list.slots.n * sizeof(*kept));
+		struct go_type *row = go_types_row(go, id);
+
+		row->slots = kept;
+		row->slots_n = kept ? (uint32_t)list.slots.n : 0;
+		row->slots_built = true;
+		hf_vec_deinit(&list.slots);
+		type = row;
+	}
+	*ret_n = type->slots_n;
+	return type->slots;
+}

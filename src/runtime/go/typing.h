@@ -1,0 +1,34 @@
+/* Types for blocks. Some have them in a header; the rest learn them from what points to them, from variables of known
+ * type onward. */
+#ifndef HF_GO_TYPING_H
+#define HF_GO_TYPING_H
+
+#include "types.h"
+
+/* Gives blocks their types: go->block_type and go->views. */
+struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live) HF_CHECKED;
+
+/* The type of a block and where in it the type's value starts (after a header, or at an inner offset). */
+uint32_t go_block_type(struct go *go, uint32_t block, uint64_t *ret_offset);
+
+/* What a type is of a block's content: its size and where it repeats. */
+uint64_t go_shape_stride(struct go *go, const struct go_type *type); /* bytes of one element; 0: does not repeat */
+
+/* Map layouts; Swiss (1.24) or buckets. */
+#define GO_GROUP_SLOTS 8
+
+/* Local variables of the function at pc, cached; for naming and typing of stack slots. */
+struct go_local {
+	const char *name; /* valid while the syms live */
+	uint32_t type;	  /* go type id */
+	int64_t cfa_offset; /* closures' captured variables: the offset in the closure */
+	uint32_t piece_offset, size;
+	bool captured;
+};
+typedef HF_VEC(struct go_local) go_locals;
+struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret) HF_CHECKED;
+/* The local that covers a CFA offset (or closure offset); NULL: none is known. */
+const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bool captured);
+void go_locals_deinit(struct go *go);
+
+#endif

@@ -1,0 +1,145 @@
+/* Who manages memory: the contract between the graph's users and a language runtime or an allocator.
+ *
+ * A runtime is opened while the target still runs (files only), captures what it needs while the target is stopped,
+ * and walks what was captured after. Blocks are its allocated objects, numbered densely from 0 in ascending order of
+ * address. Each runtime lives in a folder of its own and is named in one list: hf_runtimes in runtime.c.
+ */
+#ifndef HF_RUNTIME_H
+#define HF_RUNTIME_H
+
+#include "../base/base.h"
+#include "../base/str.h"
+#include "../sym/sym.h"
+#include "../target/target.h"
+
+struct hf_runtime;
+struct hf_graph_chunk;
+
+/* In the order in which chains of one length prefer them. */
+#define HF_ROOT_KINDS(X)                                                                                     \
+	X(GLOBAL, "global")                                                                                  \
+	X(TLS, "tls")                                                                                        \
+	X(GOROUTINE, "goroutine")                                                                            \
+	X(STACK, "stack")                                                                                    \
+	X(FINALIZER, "finalizer")                                                                            \
+	X(CLEANUP, "cleanup")                                                                                \
+	X(REGISTER, "register")                                                                              \
+	X(OTHER, "runtime")
+
+enum hf_root_kind {
+#define HF_ROOT_ENUM(name, text) HF_ROOT_##name,
+	HF_ROOT_KINDS(HF_ROOT_ENUM)
+#undef HF_ROOT_ENUM
+};
+const char *hf_root_kind_name(enum hf_root_kind kind);
+
+/* A root as the walk finds it. owner: what the runtime names it by, with the kind. */
+struct hf_found_root {
+	enum hf_root_kind kind;
+	uint32_t owner;
+	uint32_t block;
+	uint64_t slot;	/* where the pointer stands; 0: a register */
+	uint64_t value; /* the pointer */
+};
+typedef struct hf_err *hf_root_fn(void *arg, const struct hf_found_root *root);
+
+struct hf_block {
+	uint64_t addr; /* of the slot, header included */
+	uint64_t size; /* what the program may use of it, from addr on */
+};
+
+/* What an address is, short of a live or free block's number. */
+enum hf_place {
+	HF_PLACE_BLOCK,	  /* an allocated block: `block` */
+	HF_PLACE_FREE,	  /* managed memory that is not allocated: a free slot or span */
+	HF_PLACE_STACK,	  /* a goroutine's stack */
+	HF_PLACE_RUNTIME, /* the runtime's own structures, and tails of spans */
+	HF_PLACE_NONE,	  /* none of this runtime's */
+};
+struct hf_where {
+	enum hf_place place;
+	uint32_t block;
+	uint64_t start, size; /* of the slot, span or stack; 0: none */
+};
+
+/* A stack frame for people. */
+struct hf_stack_frame {
+	const char *function, *file; /* valid while the runtime lives */
+	uint64_t pc;
+	uint32_t line;
+	bool inlined;
+};
+
+/* One goroutine (or the like), for the groups. Strings live while the runtime lives. */
+struct hf_task {
+	uint64_t id;
+	const char *function, *created_by, *wait;
+	double wait_s; /* negative: unknown */
+	uint64_t stack_bytes;
+	bool system; /* the runtime's own */
+};
+
+struct hf_runtime_stats {
+	struct hf_heap heap;	/* as in the public header; the graph's figures are filled in by the caller */
+	const char *main_path, *main_version, *vcs;
+	const struct hf_dep *deps;
+	size_t deps_n;
+};
+
+struct hf_runtime_ops {
+	const char *name;
+	/* Is it in the target? Cheap; reads files. */
+	struct hf_err *(*probe)(struct hf_target *t, struct hf_syms *s, bool *ret);
+	/* Learns the layout. ret: freed by close. Errors: UNSUPPORTED (a version or layout that we do not know). */
+	struct hf_err *(*open)(struct hf_target *t, struct hf_syms *s, struct hf_runtime **ret);
+	/* The target is stopped: take what later questions need. Errors: as reads; BADDATA. */
+	struct hf_err *(*capture)(struct hf_runtime *rt);
+	/* After resume: numbers the blocks. */
+	struct hf_err *(*walk)(struct hf_runtime *rt, uint32_t *ret_blocks);
+	/* Splits the blocks into chunks for hf_parallel, and fills one; any thread. */
+	size_t (*chunks)(struct hf_runtime *rt);
+	struct hf_err *(*scan)(struct hf_runtime *rt, size_t chunk, struct hf_graph_chunk *ret);
+	/* Calls fn for each root. */
+	struct hf_err *(*roots)(struct hf_runtime *rt, hf_root_fn *fn, void *arg);
+	/* Calls fn for roots that only hold where an object is not held otherwise (what a dead object with a finalizer
+	 * points to), given the mark so far; each root once. *ret_n: 0 where there was none left. May be NULL. */
+	struct hf_err *(*late_roots)(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg, size_t *ret_n);
+	/* Finds types for all blocks; live: a bit a block. */
+	struct hf_err *(*type_blocks)(struct hf_runtime *rt, const uint8_t *live);
+
+	bool (*find_block)(struct hf_runtime *rt, uint64_t addr, uint32_t *ret);
+	struct hf_where (*where)(struct hf_runtime *rt, uint64_t addr);
+	struct hf_block (*block)(struct hf_runtime *rt, uint32_t block);
+	/* A number for the block's type, equal for equal types, below types(); 0: unknown. */
+	uint32_t (*block_type)(struct hf_runtime *rt, uint32_t block);
+	uint32_t (*types)(struct hf_runtime *rt);
+	void (*type_name)(struct hf_runtime *rt, uint32_t type, struct hf_str *ret);
+	/* How block `from` leads to `to`: ".field", "[3]", "[\"key\"]"; nothing where inside a map or the like. */
+	struct hf_err *(*edge_name)(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact, struct hf_str *ret);
+	/* Where addr stands in block: ".Payload[3]", "+24"; nothing at its start. */
+	struct hf_err *(*offset_name)(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret);
+	/* The root's name ("main.cache", "main.worker goroutine 7 [chan send]") and how it leads on (".items[3]"). */
+	struct hf_err *(*root_name)(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via);
+	/* The contents of a block of text or bytes, quoted and cut; nothing for others. */
+	struct hf_err *(*value)(struct hf_runtime *rt, uint32_t block, struct hf_str *ret);
+	/* One line on an address that is no block; frames, where it is code. ret_n: 0 where none. */
+	struct hf_err *(*describe)(struct hf_runtime *rt, uint64_t addr, struct hf_str *ret);
+	struct hf_err *(*frames)(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max, size_t *ret_n);
+
+	size_t (*tasks)(struct hf_runtime *rt);
+	struct hf_err *(*task)(struct hf_runtime *rt, size_t i, struct hf_task *ret);
+	struct hf_err *(*task_frames)(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max, size_t *ret_n);
+
+	struct hf_err *(*stats)(struct hf_runtime *rt, struct hf_runtime_stats *ret);
+	void (*close)(struct hf_runtime *rt);
+};
+
+/* Every runtime embeds this first. */
+struct hf_runtime {
+	const struct hf_runtime_ops *ops;
+};
+
+/* All runtimes that we know, in the order in which they are tried. */
+size_t hf_runtimes(const struct hf_runtime_ops *const **ret);
+
+#endif

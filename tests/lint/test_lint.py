@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""The lint must find what it is there to find, and nothing else."""
+import sys
+
+sys.dont_write_bytecode = True
+import layers
+import words
+
+# path, a line, what is found (a part of it; "" for nothing)
+LAYERS = [
+    ("src/base/err.c", '#include "err.h"', ""),
+    ("src/base/err.c", '#include "../../include/holdfast.h"', ""),
+    ("src/base/err.c", '#include "../target/target.h"', "base/ must not include target/"),
+    ("src/target/maps.c", '#include "../sym/sym.h"', "target/ must not include sym/"),
+    ("src/sym/elf.c", '#include "../target/target.h"', ""),
+    ("src/sym/elf.c", '#include "../runtime/runtime.h"', "sym/ must not include runtime/"),
+    ("src/graph/mark.c", '#include "../runtime/runtime.h"', "graph/ must not include runtime/"),
+    ("src/runtime/go/walk.c", '#include "../../graph/graph.h"', ""),
+    ("src/runtime/go/walk.c", '#include "../runtime.h"', ""),
+    ("src/runtime/go/walk.c", '#include "../glibc/heap.h"', "go must not include glibc"),
+    ("src/runtime/runtime.c", '#include "go/go.h"', ""),
+    ("src/query/why.c", '#include "../runtime/runtime.h"', ""),
+    ("src/query/why.c", '#include "../runtime/go/go.h"', "query/ must not include go"),
+    ("src/query/why.c", '#include "../graph/graph.h"', ""),
+    ("src/query/why.c", '#include "../report/report.h"', "query/ must not include report/"),
+    ("src/report/text/why.c", '#include "../json/json.h"', "text must not include json"),
+    ("src/report/report.c", '#include "json/json.h"', ""),
+    ("src/report/text/why.c", '#include "../../graph/graph.h"', "report/ must not include graph/"),
+    ("src/cli/main.c", '#include "../base/str.h"', ""),
+    ("src/cli/main.c", '#include "../query/query.h"', "cli/ must not include query/"),
+    ("src/cli/main.c", '  #  include "../target/target.h"', "cli/ must not include target/"),
+    ("src/cli/main.c", '#include "../../tests/unit/random.h"', "outside of src/"),
+    ("src/other/x.c", "", "no layer"),
+    ("src/sym/dwarf.c", "#include <elfutils/libdw.h>", ""),
+    ("src/sym/dwarf.h", "#include <elfutils/libdw.h>", "in a header of ours"),
+    ("src/target/core_elf.c", "#include <gelf.h>", ""),
+    ("src/target/maps.c", "#include <gelf.h>", "outside of libelf's own folder"),
+    ("src/target/core.c", "#include <dwarf.h>", "outside of libdw's own folder"),
+    ("src/target/maps.c", "#include <elf.h>", ""),
+    ("src/report/json/json.c", "#include <jansson.h>", ""),
+    ("src/cli/main.c", "#include <jansson.h>", "outside of jansson's own folder"),
+    ("src/cli/main.c", "#include <sys/ptrace.h>", ""),
+    ("src/cli/main.c", "#include <glib/gtypes.h>", "does not use"),
+    ("include/holdfast.h", "#include <jansson.h>", "in a header of ours"),
+    ("src/base/alloc.c", "\treturn malloc(n);", ""),
+    ("src/base/str.c", "\tp = malloc(n);", "use hf_malloc"),
+    ("src/base/str.c", "\tif (x) free(p);", "use hf_free"),
+    ("src/base/str.c", "\tp = hf_malloc(n); ops->free(p); /* not free() */", ""),
+    ("src/base/str.c", '\tputs("call free() here");', ""),
+    ("src/base/str.c", "\tp = strdup(s);", "use hf_strdup"),
+    ("tests/unit/test_x.c", "\tp = malloc(n);", ""),
+]
+
+WORDS = [
+    ("a.c", "int a;\n", ""),
+    ("a.c", "int a;", "no newline"),
+    ("a.c", "int a;\n\n", "empty line at the end"),
+    ("a.c", "int a; \n", "whitespace"),
+    ("a.c", "        int a;\n", "use tabs"),
+    ("a.py", "\tx = 1\n", "use spaces"),
+    ("a.c", "x\n" * 700, ""),
+    ("a.c", "x\n" * 701, "701 lines"),
+    ("a.md", "x\n" * 701, ""),
+    ("a.c", "/* TO" "DO later */\n", "left to do"),
+    ("a.c", "/* FIX" "ME */\n", "left to do"),
+    ("a.c", "open(\"/ho" "me/me/x\");\n", "absolute path"),
+    ("a.md", "see /wo" "rk/x\n", "absolute path"),
+    ("a.md", "see https://example.org/ho" "me/x and src/ho" "me/x\n", ""),
+]
+
+LISTS = [
+    ({"src/base/x.c": "", "src/meson.build": "'base/x.c',"}, 0),
+    ({"src/base/x.c": "", "src/meson.build": "'base/y.c',"}, 1),
+    ({"src/runtime/go/x.c": "", "src/runtime/go/meson.build": "'x.c',"}, 0),
+    ({"src/runtime/go/x.c": "", "src/meson.build": "'runtime/go/x.c',"}, 1),
+    ({"tests/unit/test_x.c": "", "tests/meson.build": "    'x',"}, 0),
+    ({"tests/unit/test_x.c": "", "tests/meson.build": ""}, 1),
+    ({"tests/fuzz/fuzz_x.c": "", "tests/meson.build": "'xy',"}, 1),
+]
+
+
+def main():
+    failures = []
+    for rule, rows in ((layers.check, LAYERS), (words.check, WORDS)):
+        for path, text, part in rows:
+            found = [finding for _, finding in rule(path, text)]
+            if bool(found) != bool(part) or not all(part in f for f in found[:1]):
+                failures.append(f"{path}: {text[:60]!r}: found {found}, not {part!r}")
+    for files, count in LISTS:
+        found = list(words.check_lists(files))
+        if len(found) != count:
+            failures.append(f"{files}: found {found}, not {count}")
+    for failure in failures:
+        print(f"FAIL {failure}")
+    total = len(LAYERS) + len(WORDS) + len(LISTS)
+    print(f"{total - len(failures)} passed, {len(failures)} failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

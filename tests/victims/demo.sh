@@ -1,0 +1,69 @@
+#!/bin/sh
+# demo.sh TOOL: builds a leaking Go service, starts it, and asks what holds its memory. Ends what it started.
+set -eu
+
+tool=$(realpath "$1")
+here=$(dirname "$(realpath "$0")")
+scratch=$(mktemp -d)
+victim=
+
+clean_up() {
+	if [ -n "$victim" ]; then
+		kill -9 "$victim" 2>/dev/null || true
+		wait "$victim" 2>/dev/null || true
+	fi
+	rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+# Shows a command as one would type it, then what it answers.
+ask() {
+	printf '\n$ holdfast'
+	for word; do
+		case $word in
+		*[!A-Za-z0-9_./:=-]*) printf " '%s'" "$word" ;;
+		*) printf ' %s' "$word" ;;
+		esac
+	done
+	printf '\n'
+	"$tool" "$@"
+}
+
+if ! command -v go >/dev/null; then
+	echo "demo: there is no Go to build the service with: ./run setup installs one" >&2
+	exit 1
+fi
+echo "Building a Go service that leaks ($(go env GOVERSION)), and starting it ..."
+(cd "$here" && go build -buildvcs=false -o "$scratch/leaky" ./leaky)
+mkfifo "$scratch/said"
+"$scratch/leaky" >"$scratch/said" 2>/dev/null &
+victim=$!
+
+payload=
+ready=
+while read -r line; do
+	case $line in
+	*'"Payload"'*) payload=$(expr "$line" : '.*"address":"\(0x[0-9a-f]*\)"') ;;
+	*'"ready"'*) ready=yes && break ;;
+	esac
+done <"$scratch/said"
+if [ -z "$ready" ] || [ -z "$payload" ]; then
+	echo "demo: the service ended before it was ready" >&2
+	exit 1
+fi
+
+ask -p "$victim"
+ask why -p "$victim" --max 1 "$payload"
+ask why -p "$victim" --max 1 main.job
+
+cat <<'END'
+
+That is a cache which never evicts, and workers who wait for ever to hand in their results.
+Try it on a service of yours (as its user, or with the right to ptrace it):
+
+  holdfast -p PID                       the page
+  holdfast top -p PID --by root         which variable or goroutine holds how much
+  holdfast why -p PID TYPE              what holds the objects of a type
+  holdfast snap -p PID -o service.core  keep the moment, ask later: holdfast -c service.core
+END

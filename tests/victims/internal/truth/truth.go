@@ -1,0 +1,95 @@
+// Package truth lets a victim say what an analyser must find in it: one JSON object a line on stdout, each with a
+// "truth" that names its kind, and "ready" at last. From the count of the heap on, the victim allocates nothing.
+package truth
+
+import (
+	"encoding/json"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Keys are what a truth says beside its kind.
+type Keys map[string]any
+
+// Say prints a truth.
+func Say(kind string, keys Keys) {
+	all := Keys{"truth": kind}
+	for k, v := range keys {
+		all[k] = v
+	}
+	line, err := json.Marshal(all)
+	if err != nil {
+		panic(err)
+	}
+	os.Stdout.Write(append(line, '\n'))
+}
+
+// At gives an address as text, which holds nothing.
+func At(p unsafe.Pointer) string {
+	return "0x" + strconv.FormatUint(uint64(uintptr(p)), 16)
+}
+
+// Why says that root leads to the object at p, by way of via, in this order.
+func Why(p unsafe.Pointer, root string, via ...string) {
+	Say("why", Keys{"address": At(p), "root": root, "via": append([]string{}, via...)})
+}
+
+// WhyKind is Why for a root that must be of one kind.
+func WhyKind(p unsafe.Pointer, kind, root string, via ...string) {
+	Say("why", Keys{"address": At(p), "root": root, "root_kind": kind, "via": append([]string{}, via...)})
+}
+
+// Live says that the object at p is reachable, by whatever.
+func Live(p unsafe.Pointer) { Say("live", Keys{"address": At(p)}) }
+
+// Garbage says that nothing reaches the object at p.
+func Garbage(p unsafe.Pointer) { Say("unreachable", Keys{"address": At(p)}) }
+
+// Type says what the object that starts at p is.
+func Type(p unsafe.Pointer, name string, size int) {
+	Say("type", Keys{"address": At(p), "type": name, "size": size})
+}
+
+// Settle lets what was started come to rest, collects, and turns the collector off: the heap stays as it is said to be.
+func Settle() {
+	time.Sleep(150 * time.Millisecond)
+	runtime.GC()
+	runtime.GC()
+	debug.SetGCPercent(-1)
+}
+
+var (
+	stats runtime.MemStats
+	line  [256]byte
+)
+
+// Ready prints the count of the heap, as the runtime has it, and that all is said.
+func Ready() {
+	pid := os.Getpid()
+	version := runtime.Version()
+	runtime.ReadMemStats(&stats)
+	b := append(line[:0], `{"truth":"heap","go":"`...)
+	b = append(b, version...)
+	b = append(b, `","objects":`...)
+	b = strconv.AppendUint(b, stats.HeapObjects, 10)
+	b = append(b, `,"bytes":`...)
+	b = strconv.AppendUint(b, stats.HeapAlloc, 10)
+	b = append(b, "}\n{\"truth\":\"ready\",\"pid\":"...)
+	b = strconv.AppendInt(b, int64(pid), 10)
+	b = append(b, "}\n"...)
+	syscall.Write(1, b)
+}
+
+// Beat writes a dot on stderr every 10 ms, for ever: who counts them sees whether the process runs.
+func Beat() {
+	dot := []byte{'.'}
+	for {
+		time.Sleep(10 * time.Millisecond)
+		syscall.Write(2, dot)
+	}
+}
