@@ -2,7 +2,7 @@
 #include "text/text.h"
 
 #define WIDTH_DEFAULT 100
-#define WIDTH_MIN     60
+#define WIDTH_MIN     80
 #define WIDTH_MAX     400
 #define WARNINGS_MAX  12
 

@@ -9,15 +9,15 @@
 /* A thread's registers. gpr: all that can hold a pointer, in the order of hf_arch_reg_name. */
 struct hf_regs {
 	uint64_t pc, sp, fp;
-	uint64_t tls;	 /* thread pointer (fs_base) */
-	uint64_t go_g;	 /* the register in which Go code keeps its g (r14) */
+	uint64_t tls;  /* thread pointer (fs_base) */
+	uint64_t go_g; /* the register in which Go code keeps its g (r14) */
 	uint64_t gpr[HF_ARCH_REGS];
 	unsigned gprs;
 };
 
 extern const uint16_t hf_arch_elf_machine; /* EM_X86_64 */
-extern const char *const hf_arch_name;	   /* "x86-64" */
-#define HF_ARCH_PAGE	 4096u
+extern const char *const hf_arch_name;     /* "x86-64" */
+#define HF_ARCH_PAGE     4096u
 #define HF_ARCH_PRSTATUS 512u /* room for a NT_PRSTATUS descriptor's register part */
 
 /* "rax"... for gpr[i]; "" past the end. */

@@ -79,6 +79,7 @@ struct hf_core {
 	const uint8_t *bytes;
 	size_t size;
 	Elf *elf;
+	uint64_t phoff;
 	size_t phnum;
 	HF_VEC(struct hf_core_seg) segs;
 	HF_VEC(struct hf_core_entry) entries;
@@ -99,6 +100,7 @@ struct hf_err *hf_core_open_fd(int fd, const char *name, const char *exe, struct
 
 /* core_elf.c: the headers. Fills core->elf and core->segs: ascending, apart, in the file or cut off. */
 struct hf_err *hf_core_read_headers(struct hf_target *t) HF_CHECKED;
+void hf_core_phdr(const struct hf_core *core, size_t i, Elf64_Phdr *ret); /* i < core->phnum */
 
 /* core_notes.c: threads, auxv, files, our note. */
 struct hf_err *hf_core_read_notes(struct hf_target *t) HF_CHECKED;

@@ -75,34 +75,42 @@ static struct hf_err *check_ident(const struct hf_core *core)
 	return check_type(core, hf_load_u16(ident + offsetof(Elf64_Ehdr, e_type)));
 }
 
-/* libelf bounds the number by what the file has room for; headers that are not there are no core to speak of. */
+void hf_core_phdr(const struct hf_core *core, size_t i, Elf64_Phdr *ret)
+{
+	memcpy(ret, core->bytes + core->phoff + i * sizeof(*ret), sizeof(*ret));
+}
+
+/* How many program headers there are. PN_XNUM: the number is in the first section header, which the kernel writes at
+ * the very end of the file, so that a truncated core has lost it. */
 static struct hf_err *count_headers(struct hf_target *t)
 {
 	struct hf_core *core = t->arg;
-	uint64_t want = hf_load_u16(core->bytes + offsetof(Elf64_Ehdr, e_phnum));
-	uint64_t shoff = hf_load_u64(core->bytes + offsetof(Elf64_Ehdr, e_shoff));
-	uint16_t size = hf_load_u16(core->bytes + offsetof(Elf64_Ehdr, e_phentsize));
+	Elf64_Ehdr ehdr;
+	uint64_t want, room;
 
-	if (elf_getphdrnum(core->elf, &core->phnum))
-		return hf_err(HF_BADDATA, "core %s: its program headers cannot be counted: %s", core->path,
-			      elf_errmsg(-1));
+	memcpy(&ehdr, core->bytes, sizeof(ehdr));
+	want = ehdr.e_phnum;
+	room = ehdr.e_phoff < core->size ? (core->size - ehdr.e_phoff) / sizeof(Elf64_Phdr) : 0;
+	core->headers_whole = true;
 	if (!want)
 		return hf_err(HF_BADDATA, "core %s: has no program headers, so no memory", core->path);
-	if (size != sizeof(Elf64_Phdr))
+	if (ehdr.e_phentsize != sizeof(Elf64_Phdr))
 		return hf_err(HF_BADDATA, "core %s: its program headers are %u bytes long instead of %zu", core->path,
-			      size, sizeof(Elf64_Phdr));
-	/* PN_XNUM: the number is in the first section header, which the kernel writes at the very end of the file. */
-	core->headers_whole = want != PN_XNUM;
-	if (want == PN_XNUM && shoff <= core->size && core->size - shoff >= sizeof(Elf64_Shdr)) {
-		want = hf_load_u32(core->bytes + shoff + offsetof(Elf64_Shdr, sh_info));
-		core->headers_whole = true;
-	}
-	if (core->headers_whole && core->phnum < want)
-		return hf_err(HF_TARGET, "core %s: is cut off within its program headers: %zu of %" PRIu64 " are there",
-			      core->path, core->phnum, want);
-	if (!core->headers_whole)
-		hf_target_warn(t, true, "the core is truncated: it has more than %u segments, and their number is lost",
+			      ehdr.e_phentsize, sizeof(Elf64_Phdr));
+	if (want == PN_XNUM && ehdr.e_shoff < core->size &&
+	    core->size - ehdr.e_shoff >= sizeof(Elf64_Shdr)) {
+		want = hf_load_u32(core->bytes + ehdr.e_shoff + offsetof(Elf64_Shdr, sh_info));
+	} else if (want == PN_XNUM) {
+		core->headers_whole = false;
+		hf_target_warn(t, true, "the core is truncated: it has %u segments or more, and their number is lost",
 			       PN_XNUM);
+		want = hf_min(want, room);
+	}
+	if (room < want || !room)
+		return hf_err(HF_TARGET, "core %s: is cut off within its program headers: %" PRIu64 " of %" PRIu64 " are there",
+			      core->path, room, want);
+	core->phoff = ehdr.e_phoff;
+	core->phnum = (size_t)want;
 	return NULL;
 }
 
@@ -152,7 +160,7 @@ static size_t drop_overlaps(struct hf_core *core)
 }
 
 /* False where the header contradicts itself. */
-static bool take_segment(const struct hf_core *core, const GElf_Phdr *phdr, struct hf_core_seg *ret)
+static bool take_segment(const struct hf_core *core, const Elf64_Phdr *phdr, struct hf_core_seg *ret)
 {
 	uint64_t file_end, there;
 
@@ -175,10 +183,9 @@ static struct hf_err *read_segments(struct hf_target *t, uint64_t *ret_end)
 
 	for (size_t i = 0; i < core->phnum; i++) {
 		struct hf_core_seg seg;
-		GElf_Phdr phdr;
+		Elf64_Phdr phdr;
 
-		if (!gelf_getphdr(core->elf, (int)i, &phdr))
-			return hf_err(HF_BADDATA, "core %s: program header %zu: %s", core->path, i, elf_errmsg(-1));
+		hf_core_phdr(core, i, &phdr);
 		if (phdr.p_type == PT_NOTE && phdr.p_filesz <= INT64_MAX && phdr.p_offset <= INT64_MAX)
 			*ret_end = hf_max(*ret_end, phdr.p_offset + phdr.p_filesz);
 		if (phdr.p_type != PT_LOAD || !phdr.p_memsz)

@@ -185,7 +185,7 @@ static struct hf_err *take_note(struct hf_target *t, const struct note *note)
 }
 
 /* left  how many bytes of notes may yet be read: no more than the file has, however many headers point at the same. */
-static struct hf_err *read_note_segment(struct hf_target *t, const GElf_Phdr *phdr, uint64_t *left)
+static struct hf_err *read_note_segment(struct hf_target *t, const Elf64_Phdr *phdr, uint64_t *left)
 {
 	struct hf_core *core = t->arg;
 	size_t off = 0, next, name, desc, len;
@@ -228,9 +228,10 @@ struct hf_err *hf_core_read_notes(struct hf_target *t)
 	uint64_t left = core->size;
 
 	for (size_t i = 0; i < core->phnum && left; i++) {
-		GElf_Phdr phdr;
+		Elf64_Phdr phdr;
 
-		if (gelf_getphdr(core->elf, (int)i, &phdr) && phdr.p_type == PT_NOTE)
+		hf_core_phdr(core, i, &phdr);
+		if (phdr.p_type == PT_NOTE)
 			HF_TRY(read_note_segment(t, &phdr, &left));
 	}
 	if (!t->pid && t->threads.n)

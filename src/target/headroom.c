@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RESERVE	 (UINT64_C(64) << 20)
-#define TOO_FEW	 (UINT64_C(16) << 20) /* not worth asking about */
+#define RESERVE (UINT64_C(64) << 20)
+#define TOO_FEW (UINT64_C(16) << 20) /* not worth asking about */
 
 static bool read_number(const char *path, uint64_t *ret)
 {
@@ -31,8 +31,8 @@ static uint64_t cgroup_left(void)
 	if (hf_proc_read(AT_FDCWD, "/proc/self/cgroup", &text))
 		return left;
 	own = strstr(hf_str_get(&text), "0::/");
-	if (!own || (size_t)snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s", (int)strcspn(own + 3, "\n"), own + 3) >=
-			    sizeof(path) - 32)
+	if (!own || (size_t)snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s", (int)strcspn(own + 3, "\n"),
+				     own + 3) >= sizeof(path) - 32)
 		return left;
 	for (char *slash = path; slash && strlen(path) >= strlen("/sys/fs/cgroup");) {
 		char file[4096 + 32];
@@ -80,7 +80,8 @@ struct hf_err *hf_headroom_check(uint64_t bytes)
 	if (left >= RESERVE && bytes <= left - RESERVE)
 		return NULL;
 	return hf_err(HF_NOMEM,
-		      "a copy of %s would leave too little memory (%s is left, in the system or our cgroup): write a "
+		      "a copy of %s would leave too little memory (%s is left, in the system or our cgroup): "
+		      "write a "
 		      "core file and examine it elsewhere",
 		      hf_format_size(bytes, want, sizeof(want)), hf_format_size(left, have, sizeof(have)));
 }

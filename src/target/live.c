@@ -34,7 +34,8 @@ static bool is_unchanging(const struct hf_target *t, const struct hf_map *map)
 	struct stat st;
 	char name[64];
 
-	if (map->writable || hf_err_ignore(hf_live_check_same(live)) || hf_err_ignore(hf_live_check_memory(t)))
+	if (map->writable || hf_err_ignore(hf_live_check_same(live)) ||
+	    hf_err_ignore(hf_live_check_memory(t)))
 		return false;
 	if (hf_map_kind(map) == HF_MAP_WHOLE)
 		return true;
@@ -53,11 +54,13 @@ static struct hf_err *fill_image(struct hf_target *t, const struct hf_map *map, 
 	if (hf_image_read(live->image, addr, &byte, 1)) /* another thread was faster */
 		return NULL;
 	if (!t->stopped && !is_unchanging(t, map))
-		return hf_err_at(HF_STALE, addr, "0x%" PRIx64 " was not captured while %s was stopped", addr, t->label);
+		return hf_err_at(HF_STALE, addr, "0x%" PRIx64 " was not captured while %s was stopped", addr,
+				 t->label);
 	HF_TRY(hf_live_capture(t, &around, 1));
 	if (!hf_image_read(live->image, addr, &byte, 1))
 		return hf_err_at(HF_STALE, addr,
-				 "0x%" PRIx64 " of %s is not in memory (on swap, or in a file that may not be read)",
+				 "0x%" PRIx64
+				 " of %s is not in memory (on swap, or in a file that may not be read)",
 				 addr, t->label);
 	return NULL;
 }
@@ -70,9 +73,11 @@ static struct hf_err *read_missing(struct hf_target *t, uint64_t addr, void *buf
 
 	*ret = 0;
 	if (!map || !map->readable || hf_map_kind(map) == HF_MAP_NEVER)
-		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is not mapped, or not to be read, in %s", addr, t->label);
+		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is not mapped, or not to be read, in %s",
+				 addr, t->label);
 	if (hf_map_kind(map) == HF_MAP_DEVICE)
-		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " of %s is a device's (%s)", addr, t->label, map->path);
+		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " of %s is a device's (%s)", addr, t->label,
+				 map->path);
 	pthread_mutex_lock(&live->lock);
 	if (live->image) {
 		err = fill_image(t, map, addr);
@@ -236,7 +241,8 @@ static struct hf_err *read_process(struct hf_target *t)
 	char comm[32];
 
 	HF_TRY(hf_live_open_fds(live));
-	hf_str_addf(&text, "process %d (%s)", t->pid, hf_proc_comm(live->proc_fd, "comm", comm, sizeof(comm)));
+	hf_str_addf(&text, "process %d (%s)", t->pid,
+		    hf_proc_comm(live->proc_fd, "comm", comm, sizeof(comm)));
 	t->label = text.s ? hf_strdup(text.s) : NULL;
 	if (!t->label)
 		return hf_err_nomem();

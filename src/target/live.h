@@ -25,7 +25,7 @@ struct hf_image;
 enum hf_lost {
 	HF_LOST_SWAPPED,
 	HF_LOST_REMOTE, /* FUSE, NFS and their like: asking may block while everything is stopped */
-	HF_LOST_FILE,	/* neither in memory nor in a file that we may open */
+	HF_LOST_FILE,   /* neither in memory nor in a file that we may open */
 	HF_LOST_DEVICE,
 	HF_LOST_BROKEN, /* the kernel says no: guard pages, secret or poisoned memory */
 	HF_LOST_REASONS,
@@ -42,18 +42,19 @@ struct hf_live {
 	int proc_fd; /* /proc/PID */
 	int task_fd; /* the same, or /proc/PID/task/TID of a living thread where the leader has ended */
 	int pid_fd;  /* -1 where the kernel has none */
-	int mem_fd, pagemap_fd; /* pagemap: -1 where it may not be read */
-	uint64_t start;	 /* of the process, ticks since boot: a reused pid has another */
-	bool our_child;	 /* its end is our caller's to wait for */
-	bool no_scan;	 /* the kernel has no PAGEMAP_SCAN (Linux 6.7): pagemap is read instead */
+	int mem_fd, pagemap_fd;   /* pagemap: -1 where it may not be read */
+	uint64_t start;           /* of the process, ticks since boot: a reused pid has another */
+	bool our_child;           /* its end is our caller's to wait for */
+	bool no_scan;             /* the kernel has no PAGEMAP_SCAN (Linux 6.7): pagemap is read instead */
 	struct hf_tracer *tracer; /* while stopped */
-	sigset_t old_mask;	  /* the caller's, while stopped */
-	struct hf_image *image;	  /* of the last stop; NULL before the first */
-	struct hf_image *prepared; /* mirrors for the next stop, their memory set aside, nothing captured; or NULL */
-	pthread_mutex_t lock;	  /* reads that miss the image; files; lost */
+	sigset_t old_mask;        /* the caller's, while stopped */
+	struct hf_image *image;   /* of the last stop; NULL before the first */
+	struct hf_image
+		*prepared; /* mirrors for the next stop, their memory set aside, nothing captured; or NULL */
+	pthread_mutex_t lock; /* reads that miss the image; files; lost */
 	HF_VEC(struct hf_live_file) files;
 	bool mounts_read;
-	HF_VEC(uint64_t) remote_devs; /* mounted file systems that may block */
+	HF_VEC(uint64_t) remote_devs;           /* mounted file systems that may block */
 	_Atomic uint64_t lost[HF_LOST_REASONS]; /* bytes, since the last stop */
 	_Atomic uint64_t told[HF_LOST_REASONS]; /* what the warnings said so far */
 	bool pagemap_told;
@@ -82,7 +83,7 @@ void hf_live_resume_threads(struct hf_target *t);
 enum hf_run_state {
 	HF_RUN_PRESENT,
 	HF_RUN_SWAPPED, /* or, until hf_live_rescan says so, one of the others: the kernel is moving it, or a guard */
-	HF_RUN_GUARD,	/* MADV_GUARD_INSTALL: the target itself cannot touch it */
+	HF_RUN_GUARD, /* MADV_GUARD_INSTALL: the target itself cannot touch it */
 };
 struct hf_page_run {
 	uint64_t start, end;
@@ -108,7 +109,8 @@ enum hf_map_kind hf_map_kind(const struct hf_map *map);
 struct hf_err *hf_live_scan(struct hf_live *live, const struct hf_map *map, uint64_t start, uint64_t end,
 			    struct hf_page_runs *ret) HF_CHECKED;
 /* The same for what hf_live_scan found swapped; slower, and sure. */
-struct hf_err *hf_live_rescan(struct hf_live *live, uint64_t start, uint64_t end, struct hf_page_runs *ret) HF_CHECKED;
+struct hf_err *hf_live_rescan(struct hf_live *live, uint64_t start, uint64_t end, struct hf_page_runs *ret)
+	HF_CHECKED;
 /* Copies pages, of which all should be present. bad  is called for each page that cannot be read.
  * Errors: TARGET (it is gone). */
 typedef void hf_bad_page_fn(void *arg, uint64_t addr);
@@ -120,18 +122,18 @@ struct hf_err *hf_live_copy(struct hf_live *live, uint64_t addr, void *buf, size
 struct hf_err *hf_live_open_file(struct hf_target *t, const struct hf_map *map, int *ret) HF_CHECKED;
 /* Reads a mapping's bytes from its file; *ret is what was lost and why (0 bytes: all is there). Bytes past the end of
  * the file do not exist: zero. Needs live->lock. */
-struct hf_err *hf_live_read_file(struct hf_target *t, const struct hf_map *map, uint64_t addr, void *buf, size_t len,
-				 enum hf_lost *reason, bool *ret) HF_CHECKED;
+struct hf_err *hf_live_read_file(struct hf_target *t, const struct hf_map *map, uint64_t addr, void *buf,
+				 size_t len, enum hf_lost *reason, bool *ret) HF_CHECKED;
 
 /* ---- live_image.c ---- */
 
 /* At most 4 GiB of adjacent readable mappings, and their mirror here, made when first needed. */
 struct hf_region {
 	uint64_t start, end;
-	_Atomic(uint8_t *) bytes;	   /* end - start, zero where not captured */
+	_Atomic(uint8_t *) bytes;             /* end - start, zero where not captured */
 	_Atomic(_Atomic uint64_t *) captured; /* a bit a page; set after `bytes` */
-	_Atomic uint64_t *lost;		   /* a bit a page: asked for, and not to be had; follows `captured` */
-	atomic_bool zeros;		   /* captured, and all of it untouched: neither bytes nor bits are kept */
+	_Atomic uint64_t *lost; /* a bit a page: asked for, and not to be had; follows `captured` */
+	atomic_bool zeros;      /* captured, and all of it untouched: neither bytes nor bits are kept */
 };
 
 struct hf_image {

@@ -5,9 +5,10 @@
 
 #include <unistd.h>
 
-#define PIECE	 (UINT64_C(1) << 20) /* of one pread: larger ones are not faster, and answer an interrupt later */
-#define BATCH	 256u		     /* pieces between two words of progress */
-#define PARALLEL 4u		     /* fewer pieces are not worth a thread */
+#define PIECE                                                                                                \
+	(UINT64_C(1) << 20) /* of one pread: larger ones are not faster, and answer an interrupt later */
+#define BATCH    256u       /* pieces between two words of progress */
+#define PARALLEL 4u         /* fewer pieces are not worth a thread */
 
 /* A part of a range that lies in one mapping and one region, and of which nothing is captured yet. */
 struct seg {
@@ -21,11 +22,11 @@ struct plan {
 	struct hf_live *live;
 	struct hf_ranges ranges;
 	HF_VEC(struct seg) segs;
-	HF_VEC(struct seg) holes;	/* of file mappings */
-	struct hf_page_runs runs;	/* of one seg */
-	struct hf_page_runs pieces;	/* present: to copy */
+	HF_VEC(struct seg) holes;   /* of file mappings */
+	struct hf_page_runs runs;   /* of one seg */
+	struct hf_page_runs pieces; /* present: to copy */
 	struct hf_page_runs swapped;
-	uint64_t bytes;			/* of pieces */
+	uint64_t bytes; /* of pieces */
 };
 
 static void plan_deinit(struct plan *p)
@@ -216,7 +217,8 @@ static struct hf_err *read_hole(struct plan *p, const struct seg *hole)
 		bool done;
 
 		HF_TRY(hf_interrupt_check());
-		HF_TRY(hf_live_read_file(p->t, hole->map, at, r->bytes + (at - r->start), end - at, &reason, &done));
+		HF_TRY(hf_live_read_file(p->t, hole->map, at, r->bytes + (at - r->start), end - at, &reason,
+					 &done));
 		if (!done)
 			lose(p->live, r, at, end, reason);
 		at = end;
@@ -258,8 +260,8 @@ static void note_bad_read(void *arg, uint64_t addr)
 }
 
 /* Pages of one mapping into a zeroed buffer. */
-static struct hf_err *read_pages_now(struct hf_target *t, const struct hf_map *map, uint64_t start, uint64_t end,
-				     uint8_t *buf, struct hf_page_runs *runs)
+static struct hf_err *read_pages_now(struct hf_target *t, const struct hf_map *map, uint64_t start,
+				     uint64_t end, uint8_t *buf, struct hf_page_runs *runs)
 {
 	struct hf_live *live = t->arg;
 	uint64_t at = start, bad = UINT64_MAX;
@@ -271,21 +273,25 @@ static struct hf_err *read_pages_now(struct hf_target *t, const struct hf_map *m
 		bool done = true;
 
 		if (hole_end > at && hf_map_kind(map) == HF_MAP_FILE)
-			HF_TRY(hf_live_read_file(t, map, at, buf + (at - start), hole_end - at, &reason, &done));
+			HF_TRY(hf_live_read_file(t, map, at, buf + (at - start), hole_end - at, &reason,
+						 &done));
 		if (!done || (i < runs->n && runs->at[i].state != HF_RUN_PRESENT))
-			return hf_err_at(HF_STALE, at, "0x%" PRIx64 " of %s is not in memory, and was left alone", at,
+			return hf_err_at(HF_STALE, at,
+					 "0x%" PRIx64 " of %s is not in memory, and was left alone", at,
 					 t->label);
 		if (i == runs->n)
 			break;
 		at = runs->at[i].end;
-		HF_TRY(hf_live_copy(live, hole_end, buf + (hole_end - start), at - hole_end, note_bad_read, &bad));
+		HF_TRY(hf_live_copy(live, hole_end, buf + (hole_end - start), at - hole_end, note_bad_read,
+				    &bad));
 	}
 	if (bad != UINT64_MAX)
 		return hf_err_at(HF_FAULT, bad, "0x%" PRIx64 " of %s cannot be read", bad, t->label);
 	return NULL;
 }
 
-struct hf_err *hf_live_read_now(struct hf_target *t, const struct hf_map *map, uint64_t addr, void *buf, size_t len)
+struct hf_err *hf_live_read_now(struct hf_target *t, const struct hf_map *map, uint64_t addr, void *buf,
+				size_t len)
 {
 	uint64_t start = hf_align_down(addr, HF_ARCH_PAGE), end = hf_align_up(addr + len, HF_ARCH_PAGE);
 	_free_ uint8_t *pages = hf_calloc(1, end - start);
@@ -305,9 +311,11 @@ void hf_live_tell_lost(struct hf_target *t)
 {
 	static const char *const why[HF_LOST_REASONS] = {
 		[HF_LOST_SWAPPED] = "is on swap and was left there: what it refers to may seem lost",
-		[HF_LOST_REMOTE] = "is of files on a network or FUSE file system, not in memory now, and was not fetched",
-		[HF_LOST_FILE] = "is shared or of files, not in the process's own page table, and cannot be opened "
-				 "(CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN would let it)",
+		[HF_LOST_REMOTE] = "is of files on a network or FUSE file system, not in memory now, and was "
+				   "not fetched",
+		[HF_LOST_FILE] =
+			"is shared or of files, not in the process's own page table, and cannot be opened "
+			"(CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN would let it)",
 		[HF_LOST_DEVICE] = "belongs to devices and was not read",
 		[HF_LOST_BROKEN] = "was refused by the kernel (guarded, secret or poisoned pages)",
 	};
@@ -318,11 +326,14 @@ void hf_live_tell_lost(struct hf_target *t)
 		uint64_t bytes = live->lost[i];
 
 		if (bytes && !live->told[i])
-			hf_target_warn(t, true, "%s of memory %s", hf_format_size(bytes, size, sizeof(size)), why[i]);
+			hf_target_warn(t, true, "%s of memory %s", hf_format_size(bytes, size, sizeof(size)),
+				       why[i]);
 		live->told[i] = bytes;
 	}
 	if (live->pagemap_fd < 0 && !live->pagemap_told)
-		hf_target_warn(t, false, "/proc/%d/pagemap cannot be read: untouched memory was read as if it were used",
-			       live->pid);
+		hf_target_warn(
+			t, false,
+			"/proc/%d/pagemap cannot be read: untouched memory was read as if it were used",
+			live->pid);
 	live->pagemap_told = live->pagemap_fd < 0;
 }

@@ -54,7 +54,8 @@ static int open_by_link(const struct hf_live *live, const struct hf_map *map)
  * where it is known to be the file. ret  -1: not there; -2: another file. */
 static int open_by_path(const struct hf_live *live, const struct hf_map *map)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 	_close_ int root = openat(live->task_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_close_ int path = -1;
 	char self[64];
@@ -76,19 +77,20 @@ struct hf_err *hf_live_open_file(struct hf_target *t, const struct hf_map *map, 
 	int fd;
 
 	if (hf_map_kind(map) != HF_MAP_FILE)
-		return hf_err_at(HF_TARGET, map->start, "the mapping at 0x%" PRIx64 " of %s has no file", map->start,
-				 t->label);
+		return hf_err_at(HF_TARGET, map->start, "the mapping at 0x%" PRIx64 " of %s has no file",
+				 map->start, t->label);
 	HF_TRY(hf_live_check_same(live));
 	fd = open_by_link(live, map);
 	if (fd < 0)
 		fd = open_by_path(live, map);
 	if (fd == -2 || (fd < 0 && map->deleted))
 		return hf_err_at(HF_TARGET, map->start,
-				 "%s, as mapped in %s, is %s: reading it takes CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN",
+				 "%s, as mapped in %s, is %s: reading it takes CAP_CHECKPOINT_RESTORE or "
+				 "CAP_SYS_ADMIN",
 				 map->path, t->label, map->deleted ? "deleted" : "another file by now");
 	if (fd < 0)
-		return hf_err_at(HF_IO, map->start, "%s, as mapped in %s, cannot be opened: %s", map->path, t->label,
-				 strerror(errno));
+		return hf_err_at(HF_IO, map->start, "%s, as mapped in %s, cannot be opened: %s", map->path,
+				 t->label, strerror(errno));
 	*ret = fd;
 	return NULL;
 }
@@ -96,8 +98,9 @@ struct hf_err *hf_live_open_file(struct hf_target *t, const struct hf_map *map, 
 /* Notes the device numbers of mounted file systems that answer over a network or from another process. */
 static void read_mounts(struct hf_live *live)
 {
-	static const char *const remote[] = {"fuse", "nfs", "cifs", "smb", "9p", "ceph", "afs", "lustre", "glusterfs",
-					     "gfs2", "ocfs2", "virtiofs", "coda", "orangefs"};
+	static const char *const remote[] = {"fuse",  "nfs",      "cifs",   "smb",       "9p",
+					     "ceph",  "afs",      "lustre", "glusterfs", "gfs2",
+					     "ocfs2", "virtiofs", "coda",   "orangefs"};
 	_cleanup_(hf_str_deinit) struct hf_str text = {0};
 
 	live->mounts_read = true;
@@ -145,8 +148,8 @@ static struct hf_err *find_file(struct hf_target *t, const struct hf_map *map, i
 	return hf_vec_push(&live->files, file);
 }
 
-struct hf_err *hf_live_read_file(struct hf_target *t, const struct hf_map *map, uint64_t addr, void *buf, size_t len,
-				 enum hf_lost *reason, bool *ret)
+struct hf_err *hf_live_read_file(struct hf_target *t, const struct hf_map *map, uint64_t addr, void *buf,
+				 size_t len, enum hf_lost *reason, bool *ret)
 {
 	uint64_t offset = map->offset + (addr - map->start);
 	uint8_t *to = buf;

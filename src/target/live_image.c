@@ -106,7 +106,8 @@ struct hf_region *hf_image_find(const struct hf_image *image, uint64_t addr)
 	static _Thread_local size_t last; /* walks stay in one region for long */
 	size_t lo = 0, hi = image->n;
 
-	if (last < hi && addr - image->regions[last].start < image->regions[last].end - image->regions[last].start)
+	if (last < hi &&
+	    addr - image->regions[last].start < image->regions[last].end - image->regions[last].start)
 		return &image->regions[last];
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -149,7 +150,9 @@ struct hf_err *hf_region_reserve(struct hf_region *r)
 			munmap(bytes, len);
 		if (bits)
 			munmap((void *)bits, words * 16);
-		return hf_err(HF_NOMEM, "no address space for a copy of %zu bytes: %s (see ulimit -v and vm.overcommit_memory)",
+		return hf_err(HF_NOMEM,
+			      "no address space for a copy of %zu bytes: %s (see ulimit -v and "
+			      "vm.overcommit_memory)",
 			      len, strerror(errno));
 	}
 	r->lost = bits + words;
@@ -202,7 +205,9 @@ size_t hf_image_read(const struct hf_image *image, uint64_t addr, void *buf, siz
 	for (page = page_of(r, addr); page <= last && all_captured(bits, page, page); page++)
 		;
 	if (page <= last)
-		len = page * HF_ARCH_PAGE > addr - r->start ? (size_t)(page * HF_ARCH_PAGE - (addr - r->start)) : 0;
+		len = page * HF_ARCH_PAGE > addr - r->start
+			      ? (size_t)(page * HF_ARCH_PAGE - (addr - r->start))
+			      : 0;
 	memcpy(buf, r->bytes + (addr - r->start), len);
 	return len;
 }
@@ -240,7 +245,8 @@ void hf_region_mark(struct hf_region *r, uint64_t start, uint64_t end)
 	uint64_t first = page_of(r, start), last = page_of(r, end - 1);
 
 	for (uint64_t w = first / 64; w <= last / 64; w++)
-		atomic_fetch_or_explicit(&r->captured[w], mask_of(w, first, last) & ~r->lost[w], memory_order_release);
+		atomic_fetch_or_explicit(&r->captured[w], mask_of(w, first, last) & ~r->lost[w],
+					 memory_order_release);
 }
 
 bool hf_region_lose(struct hf_region *r, uint64_t addr)

@@ -29,7 +29,8 @@ static int yama_scope(void)
 {
 	_cleanup_(hf_str_deinit) struct hf_str text = {0};
 
-	return hf_proc_read(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", &text) ? 0 : atoi(hf_str_get(&text));
+	return hf_proc_read(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", &text) ? 0
+										   : atoi(hf_str_get(&text));
 }
 
 struct hf_err *hf_live_not_permitted(const struct hf_live *live)
@@ -45,24 +46,34 @@ struct hf_err *hf_live_not_permitted(const struct hf_live *live)
 	other = known && uid != geteuid();
 	if (scope >= 3)
 		return hf_err(HF_NOTPERM,
-			      "process %d cannot be read: /proc/sys/kernel/yama/ptrace_scope is %d, which forbids it until "
-			      "the next boot; write a core and read that", live->pid, scope);
+			      "process %d cannot be read: /proc/sys/kernel/yama/ptrace_scope is %d, which "
+			      "forbids it until "
+			      "the next boot; write a core and read that",
+			      live->pid, scope);
 	if (!ptrace && !other && scope)
-		return hf_err(HF_NOTPERM,
-			      "reading process %d needs CAP_SYS_PTRACE (in a container: --cap-add=SYS_PTRACE), as "
-			      "/proc/sys/kernel/yama/ptrace_scope is %d", live->pid, scope);
+		return hf_err(
+			HF_NOTPERM,
+			"reading process %d needs CAP_SYS_PTRACE (in a container: --cap-add=SYS_PTRACE), as "
+			"/proc/sys/kernel/yama/ptrace_scope is %d",
+			live->pid, scope);
 	if (!ptrace)
 		return hf_err(HF_NOTPERM,
 			      "CAP_SYS_PTRACE is needed to read process %d of user %" PRIu64
-			      " (in a container: --cap-add=SYS_PTRACE)%s", live->pid, uid,
-			      other && !dac ? "; /proc/PID/mem needs CAP_DAC_READ_SEARCH, too, as the user differs" : "");
+			      " (in a container: --cap-add=SYS_PTRACE)%s",
+			      live->pid, uid,
+			      other && !dac
+				      ? "; /proc/PID/mem needs CAP_DAC_READ_SEARCH, too, as the user differs"
+				      : "");
 	if (other && !dac)
 		return hf_err(HF_NOTPERM,
 			      "CAP_DAC_READ_SEARCH is needed to open /proc/%d/mem of user %" PRIu64
-			      " (in a container: --cap-add=DAC_READ_SEARCH)", live->pid, uid);
+			      " (in a container: --cap-add=DAC_READ_SEARCH)",
+			      live->pid, uid);
 	return hf_err(HF_NOTPERM,
-		      "process %d cannot be read although we have CAP_SYS_PTRACE: a security module forbids it, or it is "
-		      "of an outer user namespace", live->pid);
+		      "process %d cannot be read although we have CAP_SYS_PTRACE: a security module forbids "
+		      "it, or it is "
+		      "of an outer user namespace",
+		      live->pid);
 }
 
 struct hf_err *hf_live_traced_by(pid_t tid, pid_t tracer)
@@ -70,8 +81,8 @@ struct hf_err *hf_live_traced_by(pid_t tid, pid_t tracer)
 	char path[32], comm[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", tracer);
-	return hf_err(HF_TARGET, "process %d is being traced by process %d (%s): detach that first", tid, tracer,
-		      hf_proc_comm(AT_FDCWD, path, comm, sizeof(comm)));
+	return hf_err(HF_TARGET, "process %d is being traced by process %d (%s): detach that first", tid,
+		      tracer, hf_proc_comm(AT_FDCWD, path, comm, sizeof(comm)));
 }
 
 struct hf_err *hf_live_check_same(const struct hf_live *live)
@@ -93,7 +104,8 @@ struct hf_err *hf_live_check_memory(const struct hf_target *t)
 
 	/* Memory that an exec or exit left reads as empty; memory in use has no such address. */
 	if (pread(live->mem_fd, &byte, 1, (off_t)NO_ADDR) == 0)
-		return hf_err(HF_TARGET, "%s has ended, or execed another program since it was opened: open it again",
+		return hf_err(HF_TARGET,
+			      "%s has ended, or execed another program since it was opened: open it again",
 			      t->label);
 	return NULL;
 }
@@ -107,8 +119,10 @@ static struct hf_err *open_proc(struct hf_live *live)
 	if (live->proc_fd >= 0)
 		return NULL;
 	if (live->pid > 0 && (!kill(live->pid, 0) || errno == EPERM))
-		return hf_err(HF_NOTPERM, "process %d is hidden (/proc is mounted with hidepid): ask as root, or its user",
-			      live->pid);
+		return hf_err(
+			HF_NOTPERM,
+			"process %d is hidden (/proc is mounted with hidepid): ask as root, or its user",
+			live->pid);
 	return hf_err(HF_TARGET, "no such process: %d", live->pid);
 }
 
@@ -133,9 +147,11 @@ static struct hf_err *check_process(struct hf_live *live)
 	if ((pid_t)leader == getpid())
 		return hf_err(HF_TARGET, "process %d is this very program", live->pid);
 	if ((pid_t)leader != live->pid)
-		return hf_err(HF_TARGET, "%d is a thread of process %" PRIu64 ": ask for that", live->pid, leader);
+		return hf_err(HF_TARGET, "%d is a thread of process %" PRIu64 ": ask for that", live->pid,
+			      leader);
 	if (stat.flags & PF_KTHREAD)
-		return hf_err(HF_TARGET, "process %d is a kernel thread: it has no memory of its own", live->pid);
+		return hf_err(HF_TARGET, "process %d is a kernel thread: it has no memory of its own",
+			      live->pid);
 	if (tracer)
 		return hf_live_traced_by(live->pid, (pid_t)tracer);
 	live->start = stat.start;
@@ -161,8 +177,8 @@ static struct hf_err *open_task(struct hf_live *live)
 	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	while (dir && live->task_fd < 0 && (entry = readdir(dir))) {
 		snprintf(name, sizeof(name), "task/%s/stat", entry->d_name);
-		if (entry->d_name[0] == '.' || hf_proc_stat(live->proc_fd, name, &stat) || stat.state == 'Z' ||
-		    stat.state == 'X')
+		if (entry->d_name[0] == '.' || hf_proc_stat(live->proc_fd, name, &stat) ||
+		    stat.state == 'Z' || stat.state == 'X')
 			continue;
 		snprintf(name, sizeof(name), "task/%s", entry->d_name);
 		live->task_fd = openat(live->proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -171,7 +187,8 @@ static struct hf_err *open_task(struct hf_live *live)
 		closedir(dir);
 	else if (fd >= 0)
 		close(fd);
-	return live->task_fd >= 0 ? NULL : hf_err(HF_TARGET, "process %d has ended (it is a zombie)", live->pid);
+	return live->task_fd >= 0 ? NULL
+				  : hf_err(HF_TARGET, "process %d has ended (it is a zombie)", live->pid);
 }
 
 struct hf_err *hf_live_open_fds(struct hf_live *live)
@@ -185,7 +202,8 @@ struct hf_err *hf_live_open_fds(struct hf_live *live)
 	if (live->mem_fd < 0 && (errno == EACCES || errno == EPERM))
 		return hf_live_not_permitted(live);
 	if (live->mem_fd < 0)
-		return hf_err(HF_TARGET, "the memory of process %d cannot be opened: %s", live->pid, strerror(errno));
+		return hf_err(HF_TARGET, "the memory of process %d cannot be opened: %s", live->pid,
+			      strerror(errno));
 	live->pagemap_fd = openat(live->task_fd, "pagemap", O_RDONLY | O_CLOEXEC);
 	return NULL;
 }

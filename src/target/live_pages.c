@@ -23,7 +23,7 @@ struct scan_arg {
 /* Source: Linux Documentation/admin-guide/mm/pagemap.rst */
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define PAGEMAP_GUARD	(UINT64_C(1) << 58) /* Linux 6.15; such a page looks swapped, too */
+#define PAGEMAP_GUARD   (UINT64_C(1) << 58) /* Linux 6.15; such a page looks swapped, too */
 
 static enum hf_run_state state_of(uint64_t entry)
 {
@@ -69,11 +69,12 @@ static struct hf_err *push_run(struct hf_page_runs *runs, size_t first, uint64_t
 
 /* Asks the kernel for the runs: its cost follows what is there, not how large the range is.
  * ret  false where the kernel cannot. */
-static struct hf_err *scan_by_ioctl(struct hf_live *live, const struct hf_map *map, uint64_t start, uint64_t end,
-				    struct hf_page_runs *runs, bool *ret)
+static struct hf_err *scan_by_ioctl(struct hf_live *live, const struct hf_map *map, uint64_t start,
+				    uint64_t end, struct hf_page_runs *runs, bool *ret)
 {
 	struct page_region found[512];
-	struct scan_arg arg = {.size = sizeof(arg), .end = end, .vec = (uintptr_t)found, .vec_len = HF_LEN(found)};
+	struct scan_arg arg = {
+		.size = sizeof(arg), .end = end, .vec = (uintptr_t)found, .vec_len = HF_LEN(found)};
 	size_t first = runs->n;
 
 	arg.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED;
@@ -118,8 +119,7 @@ struct hf_err *hf_live_rescan(struct hf_live *live, uint64_t start, uint64_t end
 			return gone(live);
 		for (size_t i = 0; i < (size_t)n / 8; i++, at += HF_ARCH_PAGE)
 			if (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED))
-				HF_TRY(push_run(ret, first, at, at + HF_ARCH_PAGE,
-						state_of(entries[i])));
+				HF_TRY(push_run(ret, first, at, at + HF_ARCH_PAGE, state_of(entries[i])));
 		HF_TRY(hf_interrupt_check());
 	}
 	return NULL;
@@ -137,7 +137,8 @@ struct hf_err *hf_live_scan(struct hf_live *live, const struct hf_map *map, uint
 	return done ? NULL : hf_live_rescan(live, start, end, ret);
 }
 
-struct hf_err *hf_live_copy(struct hf_live *live, uint64_t addr, void *buf, size_t len, hf_bad_page_fn *bad, void *arg)
+struct hf_err *hf_live_copy(struct hf_live *live, uint64_t addr, void *buf, size_t len, hf_bad_page_fn *bad,
+			    void *arg)
 {
 	uint8_t *to = buf;
 
@@ -151,7 +152,8 @@ struct hf_err *hf_live_copy(struct hf_live *live, uint64_t addr, void *buf, size
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			done = (size_t)hf_min((uint64_t)len, hf_align_down(addr, HF_ARCH_PAGE) + HF_ARCH_PAGE - addr);
+			done = (size_t)hf_min((uint64_t)len,
+					      hf_align_down(addr, HF_ARCH_PAGE) + HF_ARCH_PAGE - addr);
 			bad(arg, addr);
 		}
 		to += done;

@@ -72,8 +72,8 @@ static struct hf_err *populate_piece(void *arg, size_t i, unsigned worker)
 }
 
 /* Adds the mirrors of the pages of [start, end), in one mapping and region, that are present. */
-static struct hf_err *add_pieces(struct hf_live *live, const struct hf_map *map, struct hf_region *r, uint64_t start,
-				 uint64_t end, struct pieces *ret)
+static struct hf_err *add_pieces(struct hf_live *live, const struct hf_map *map, struct hf_region *r,
+				 uint64_t start, uint64_t end, struct pieces *ret)
 {
 	struct hf_page_runs runs = {0};
 	struct hf_err *err = hf_live_scan(live, map, start, end, &runs);
@@ -149,7 +149,8 @@ static void move_part(const struct hf_region *from, struct hf_region *to)
 		/* Where it fails (before Linux 5.7), the region keeps zeros of its own. The old range stays ours, to be
 		 * unmapped with the rest: nothing else can come to lie in it. */
 		(void)!mremap(from->bytes + (start - from->start), end - start, end - start,
-			      MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to->bytes + (start - to->start));
+			      MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+			      to->bytes + (start - to->start));
 }
 
 void hf_live_adopt_prepared(struct hf_live *live)

@@ -161,7 +161,8 @@ static struct hf_err *read_regs(struct task *task)
 		return NULL;
 	}
 	task->thread.state = HF_THREAD_STOPPED;
-	return hf_err_prefix(hf_arch_regs_decode(regs, iov.iov_len, &task->thread.regs), "thread %d", task->thread.tid);
+	return hf_err_prefix(hf_arch_regs_decode(regs, iov.iov_len, &task->thread.regs), "thread %d",
+			     task->thread.tid);
 }
 
 /* Looks whether a thread has stopped, or ended. */

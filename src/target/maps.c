@@ -14,8 +14,9 @@ static bool take_number(struct cursor *c, unsigned base, uint64_t *ret)
 
 	for (; c->at < c->end; c->at++) {
 		char ch = *c->at;
-		unsigned digit = ch >= '0' && ch <= '9' ? (unsigned)(ch - '0')
-				 : ch >= 'a' && ch <= 'f' ? (unsigned)(ch - 'a') + 10 : 99;
+		unsigned digit = ch >= '0' && ch <= '9'   ? (unsigned)(ch - '0')
+				 : ch >= 'a' && ch <= 'f' ? (unsigned)(ch - 'a') + 10
+							  : 99;
 
 		if (digit >= base)
 			break;
@@ -102,7 +103,8 @@ static size_t unescape(char *path, size_t len)
 	return o;
 }
 
-static struct hf_err *parse_path(struct hf_target *t, const struct hf_map *before, struct cursor c, struct hf_map *map)
+static struct hf_err *parse_path(struct hf_target *t, const struct hf_map *before, struct cursor c,
+				 struct hf_map *map)
 {
 	static const char suffix[] = " (deleted)";
 	size_t len = (size_t)(c.end - c.at), tail = sizeof(suffix) - 1;
@@ -119,7 +121,8 @@ static struct hf_err *parse_path(struct hf_target *t, const struct hf_map *befor
 	return keep_path(t, before, map, name, len, &map->path);
 }
 
-static struct hf_err *parse_line(struct hf_target *t, const struct hf_map *before, struct cursor c, struct hf_map *ret)
+static struct hf_err *parse_line(struct hf_target *t, const struct hf_map *before, struct cursor c,
+				 struct hf_map *ret)
 {
 	if (!take_fields(&c, ret))
 		return hf_err(HF_BADDATA, "not a mapping");
@@ -160,9 +163,10 @@ struct hf_err *hf_maps_parse(struct hf_target *t, const char *text, size_t len)
 void hf_maps_print(const struct hf_target *t, struct hf_str *ret)
 {
 	hf_vec_each(&t->maps, m) {
-		hf_str_addf(ret, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %02x:%02x %" PRIu64, m->start,
-			    m->end, m->readable ? 'r' : '-', m->writable ? 'w' : '-', m->executable ? 'x' : '-',
-			    m->shared ? 's' : 'p', m->offset, major(m->dev), minor(m->dev), m->inode);
+		hf_str_addf(ret, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %02x:%02x %" PRIu64,
+			    m->start, m->end, m->readable ? 'r' : '-', m->writable ? 'w' : '-',
+			    m->executable ? 'x' : '-', m->shared ? 's' : 'p', m->offset, major(m->dev),
+			    minor(m->dev), m->inode);
 		if (m->path[0])
 			hf_str_addc(ret, ' ');
 		for (const char *p = m->path; *p; p++)

@@ -75,7 +75,8 @@ int hf_proc_stat(int dir_fd, const char *name, struct hf_proc_stat *ret)
 	close = strrchr(hf_str_get(&text), ')'); /* the name before it may hold anything */
 	/* Fields 3, 4, 9 and 22. Source: proc(5) */
 	if (!close || sscanf(close + 1,
-			     " %c %d %*d %*d %*d %*d %" SCNu64 " %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+			     " %c %d %*d %*d %*d %*d %" SCNu64
+			     " %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
 			     &ret->state, &ret->parent, &ret->flags, &ret->start) != 4)
 		return EINVAL;
 	return 0;

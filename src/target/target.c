@@ -76,8 +76,8 @@ struct hf_err *hf_target_read(struct hf_target *t, uint64_t addr, void *buf, siz
 	if (!len)
 		return NULL;
 	if (hf_add_overflows(addr, len - 1, &end))
-		return hf_err_at(HF_FAULT, addr, "%zu bytes at 0x%" PRIx64 " pass the end of the address space", len,
-				 addr);
+		return hf_err_at(HF_FAULT, addr,
+				 "%zu bytes at 0x%" PRIx64 " pass the end of the address space", len, addr);
 	return t->ops->read(t, addr, buf, len);
 }
 
@@ -115,8 +115,9 @@ static struct hf_err *check_mapped(const struct hf_target *t, uint64_t addr, siz
 	uint64_t at = addr;
 
 	if (len > GET_MAX)
-		return hf_err_at(HF_FAULT, addr, "%zu bytes at 0x%" PRIx64 " are more than one read takes (1 GiB)",
-				 len, addr);
+		return hf_err_at(HF_FAULT, addr,
+				 "%zu bytes at 0x%" PRIx64 " are more than one read takes (1 GiB)", len,
+				 addr);
 	for (m = hf_target_find_map(t, addr); m && m < end && m->start <= at && m->readable; m++) {
 		if (m->end - 1 - addr >= len - 1)
 			return NULL;
@@ -187,7 +188,8 @@ bool hf_target_auxv(const struct hf_target *t, uint64_t type, uint64_t *ret)
 
 void hf_target_warn(struct hf_target *t, bool incomplete, const char *fmt, ...)
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* loops over a target warn from several threads */
+	static pthread_mutex_t lock =
+		PTHREAD_MUTEX_INITIALIZER; /* loops over a target warn from several threads */
 	struct hf_warning warning = {0};
 	struct hf_str text = {0};
 	va_list args;

@@ -24,10 +24,11 @@ struct hf_map {
 	uint64_t start, end;
 	uint64_t offset; /* in the file */
 	uint64_t dev, inode;
-	const char *path; /* "" where anonymous; "[heap]", "[stack]", "[vdso]"...; as the target's namespace names it */
+	const char *
+		path; /* "" where anonymous; "[heap]", "[stack]", "[vdso]"...; as the target's namespace names it */
 	bool readable, writable, executable, shared;
-	bool deleted;  /* the file's name is gone; the path is without " (deleted)" */
-	bool in_core;  /* core: some bytes of it are in the file */
+	bool deleted; /* the file's name is gone; the path is without " (deleted)" */
+	bool in_core; /* core: some bytes of it are in the file */
 };
 
 enum hf_thread_state {
@@ -58,8 +59,8 @@ struct hf_range {
 
 /* Where a page's bytes are. */
 enum hf_page_state {
-	HF_PAGE_ABSENT,	    /* untouched: zeros, or the file's bytes */
-	HF_PAGE_RESIDENT,   /* in memory, and nowhere else: anonymous, or written to since it came from its file */
+	HF_PAGE_ABSENT, /* untouched: zeros, or the file's bytes */
+	HF_PAGE_RESIDENT, /* in memory, and nowhere else: anonymous, or written to since it came from its file */
 	HF_PAGE_SWAPPED,
 	HF_PAGE_FILE_CLEAN, /* in memory, belongs to its file (or to shared memory) */
 };
@@ -98,17 +99,17 @@ struct hf_warning {
 struct hf_target {
 	const struct hf_target_ops *ops;
 	void *arg;
-	pid_t pid;		 /* 0 where unknown */
-	char *label;		 /* "process 1234 (name)", "core PATH": for messages */
-	HF_VEC(struct hf_map) maps;	  /* ascending, not overlapping */
-	HF_VEC(struct hf_thread) threads; /* live: filled by stop */
-	HF_VEC(uint8_t) auxv;		  /* raw, as the kernel gave it; may be empty */
+	pid_t pid;                          /* 0 where unknown */
+	char *label;                        /* "process 1234 (name)", "core PATH": for messages */
+	HF_VEC(struct hf_map) maps;         /* ascending, not overlapping */
+	HF_VEC(struct hf_thread) threads;   /* live: filled by stop */
+	HF_VEC(uint8_t) auxv;               /* raw, as the kernel gave it; may be empty */
 	HF_VEC(struct hf_warning) warnings; /* what makes the answer less than whole, one line each */
-	bool incomplete;	 /* something that was asked for could not be had: answers say complete: false */
+	bool incomplete; /* something that was asked for could not be had: answers say complete: false */
 	bool stopped;
 	struct hf_pause pause;
-	struct hf_facts *facts;	 /* what the system says of the process; NULL where unknown */
-	struct hf_arena names;	 /* map paths and the like */
+	struct hf_facts *facts; /* what the system says of the process; NULL where unknown */
+	struct hf_arena names;  /* map paths and the like */
 };
 
 /* Opens a live process for reading. Stops nothing.
@@ -139,7 +140,8 @@ struct hf_mem_range {
 	size_t len;
 	bool writable;
 };
-struct hf_err *hf_target_open_mem(const struct hf_mem_range *ranges, size_t n, struct hf_target **ret) HF_CHECKED;
+struct hf_err *hf_target_open_mem(const struct hf_mem_range *ranges, size_t n, struct hf_target **ret)
+	HF_CHECKED;
 
 void hf_target_close(struct hf_target *t); /* resumes first, where stopped; takes NULL */
 void hf_target_close_p(struct hf_target **t);

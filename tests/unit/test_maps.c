@@ -11,13 +11,12 @@ static struct hf_target *open_empty(void)
 	return t;
 }
 
-static const char good[] =
-	"00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/name with  spaces\n"
-	"00651000-00652000 r--p 00051000 08:02 173521 /usr/bin/gone (deleted)\n"
-	"00652000-00655000 rw-s 00052000 00:01 9 /a\\012b\n"
-	"00e03000-00e24000 rw-p 00000000 00:00 0 [heap]\n"
-	"7f0000000000-7f0000001000 ---p 00000000 00:00 0\n"
-	"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]\n";
+static const char good[] = "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/name with  spaces\n"
+			   "00651000-00652000 r--p 00051000 08:02 173521 /usr/bin/gone (deleted)\n"
+			   "00652000-00655000 rw-s 00052000 00:01 9 /a\\012b\n"
+			   "00e03000-00e24000 rw-p 00000000 00:00 0 [heap]\n"
+			   "7f0000000000-7f0000001000 ---p 00000000 00:00 0\n"
+			   "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]\n";
 
 Test(maps, kernel_text_parses)
 {

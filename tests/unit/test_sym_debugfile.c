@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
 static char dir[64];
 static void *image;
@@ -16,7 +15,7 @@ static struct hf_elf *self;
 
 static void make_dir(void)
 {
-	strcpy(dir, "/tmp/holdfast-debug-XXXXXX");
+	strcpy(dir, P_tmpdir "/holdfast-debug-XXXXXX");
 	cr_assert(mkdtemp(dir));
 	image_len = read_whole("/proc/self/exe", &image);
 	MUST(hf_elf_open_bytes(image, image_len, &self));
@@ -124,9 +123,17 @@ static struct hf_elf *make_linked_to(const char *name, uint32_t crc)
 	return make_linked(link, at + sizeof(crc));
 }
 
+/* As gdb's manual has it for debug links: CRC-32 of IEEE 802.3. */
 static uint32_t image_crc(void)
 {
-	return (uint32_t)crc32(crc32(0, NULL, 0), image, (uInt)image_len);
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < image_len; i++) {
+		crc ^= ((uint8_t *)image)[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+	}
+	return ~crc;
 }
 
 Test(debugfile, file_under_its_build_id_is_found)

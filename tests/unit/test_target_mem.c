@@ -75,9 +75,15 @@ Test(target_mem, bytes_that_are_not_there_fault_at_the_first)
 		size_t len;
 		uint64_t at;
 	} cases[] = {
-		{0, 1, 0},		 {0xfff, 2, 0xfff},	      {0x1020, 1, 0x1020},
-		{0x101f, 2, 0x1020},	 {0x1000, 33, 0x1020},	      {0x9007, 8, 0x9008},
-		{0x5000, 1, 0x5000},	 {UINT64_MAX, 1, UINT64_MAX}, {UINT64_MAX - 7, 8, UINT64_MAX},
+		{0, 1, 0},
+		{0xfff, 2, 0xfff},
+		{0x1020, 1, 0x1020},
+		{0x101f, 2, 0x1020},
+		{0x1000, 33, 0x1020},
+		{0x9007, 8, 0x9008},
+		{0x5000, 1, 0x5000},
+		{UINT64_MAX, 1, UINT64_MAX},
+		{UINT64_MAX - 7, 8, UINT64_MAX},
 		{UINT64_MAX, 2, UINT64_MAX},
 	};
 	struct hf_target *t = open_mem();
@@ -90,7 +96,8 @@ Test(target_mem, bytes_that_are_not_there_fault_at_the_first)
 
 		cr_expect_eq(code_of(hf_target_read(t, cases[i].addr, buf, cases[i].len), &at), HF_FAULT);
 		cr_expect_eq(at, cases[i].at, "case %zu: 0x%" PRIx64, i, at);
-		cr_expect_eq(code_of(hf_target_get(t, cases[i].addr, cases[i].len, &scratch, &p), &at), HF_FAULT);
+		cr_expect_eq(code_of(hf_target_get(t, cases[i].addr, cases[i].len, &scratch, &p), &at),
+			     HF_FAULT);
 	}
 	hf_vec_deinit(&scratch);
 	hf_target_close(t);
@@ -116,7 +123,8 @@ Test(target_mem, get_copies_only_what_does_not_lie_together)
 
 Test(target_mem, get_of_a_hostile_length_allocates_nothing)
 {
-	static const size_t lengths[] = {SIZE_MAX, SIZE_MAX / 2, (size_t)1 << 40, ((size_t)1 << 30) + 1, 1 << 20};
+	static const size_t lengths[] = {SIZE_MAX, SIZE_MAX / 2, (size_t)1 << 40, ((size_t)1 << 30) + 1,
+					 1 << 20};
 	struct hf_target *t = open_mem();
 	struct hf_scratch scratch = {0};
 	const void *p;

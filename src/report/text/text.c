@@ -94,6 +94,19 @@ void hf_text_wrap(struct hf_text *t, size_t indent, const char *words)
 	hf_str_deinit(&clean);
 }
 
+void hf_text_wrapf(struct hf_text *t, size_t indent, const char *fmt, ...)
+{
+	struct hf_str words = {0};
+	va_list args;
+
+	va_start(args, fmt);
+	hf_str_addv(&words, fmt, args);
+	va_end(args);
+	t->out.failed |= words.failed;
+	hf_text_wrap(t, indent, hf_str_get(&words));
+	hf_str_deinit(&words);
+}
+
 void hf_text_left_out(struct hf_text *t, size_t indent, uint64_t n, const char *what, const char *how)
 {
 	if (!n)

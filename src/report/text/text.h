@@ -29,8 +29,9 @@ void hf_text_line(struct hf_text *t, const char *fmt, ...) HF_PRINTF(2, 3); /* a
 void hf_text_end(struct hf_text *t);                                        /* ends the line */
 void hf_text_style(struct hf_text *t, enum hf_style style);
 void hf_text_spaces(struct hf_text *t, size_t n);
-/* Adds words, broken at spaces to the width; lines after the first are indented. */
+/* Adds words and the line's end, broken at spaces to the width; lines after the first are indented. */
 void hf_text_wrap(struct hf_text *t, size_t indent, const char *words);
+void hf_text_wrapf(struct hf_text *t, size_t indent, const char *fmt, ...) HF_PRINTF(3, 4);
 /* "... and 12 more", with the option that shows them; nothing where n is 0. */
 void hf_text_left_out(struct hf_text *t, size_t indent, uint64_t n, const char *what, const char *how);
 

@@ -2,8 +2,8 @@
  * sys_linux_amd64.s, signal_unix.go.
  *
  * A thread (an M) is on one of: the goroutine's own stack: its registers say where; its own stack (g0), gone there by
- * mcall, systemstack, morestack or asmcgocall: g.sched says where the goroutine is; in the vdso on g0: m.vdsoSP and
- * vdsoPC do, for nothing was saved; its signal stack: the kernel put the registers at the top of that stack.
+ * mcall, systemstack, morestack or asmcgocall: g.sched says where the goroutine is; in the vdso on g0: m.vdsoSP
+ * does, for nothing was saved; its signal stack: the kernel put the registers at the top of that stack.
  */
 #include "unwind.h"
 
@@ -11,7 +11,7 @@
 #define EXTRA_MAX 65536u   /* of the thread's own or signal stack: 16 KiB and 32 KiB where Go made them */
 
 struct machine {
-	uint64_t g0, gsignal, curg, procid, vdso_sp, vdso_pc;
+	uint64_t g0, gsignal, curg, procid, vdso_sp;
 };
 
 /* Where a signal came in. */
@@ -26,8 +26,7 @@ static uint64_t member(const uint8_t *bytes, size_t n, int32_t off)
 
 static bool read_machine(struct go *go, uint64_t addr, struct machine *ret)
 {
-	static const enum go_field fields[] = {GO_M_G0,	    GO_M_GSIGNAL, GO_M_CURG,
-					       GO_M_PROCID, GO_M_VDSO_SP, GO_M_VDSO_PC};
+	static const enum go_field fields[] = {GO_M_G0, GO_M_GSIGNAL, GO_M_CURG, GO_M_PROCID, GO_M_VDSO_SP};
 	const int32_t *off = go->layout.off;
 	uint8_t bytes[M_MAX];
 	size_t n = 0;
@@ -43,7 +42,6 @@ static bool read_machine(struct go *go, uint64_t addr, struct machine *ret)
 		.curg = member(bytes, n, off[GO_M_CURG]),
 		.procid = member(bytes, n, off[GO_M_PROCID]),
 		.vdso_sp = member(bytes, n, off[GO_M_VDSO_SP]),
-		.vdso_pc = member(bytes, n, off[GO_M_VDSO_PC]),
 	};
 	return true;
 }
@@ -102,6 +100,18 @@ static bool is_own(const struct go_goroutine *g, uint64_t sp)
 	return sp >= g->lo && sp < g->hi;
 }
 
+/* vdsoSP is the caller's stack pointer; its pc was pushed below that. (m.vdsoPC is set a moment later.) */
+static bool set_vdso_caller(struct go *go, struct go_goroutine *g, const struct machine *m)
+{
+	uint64_t pc;
+
+	if (!m->vdso_sp || !is_own(g, m->vdso_sp) || hf_err_ignore(hf_target_read_u64(go->t, m->vdso_sp - 8, &pc)))
+		return false;
+	g->pc = pc;
+	g->sp = m->vdso_sp;
+	return true;
+}
+
 /* In gogo the stack is the goroutine's already, and what it goes on to is still in g.sched alone. In code that is not
  * Go's, the vdso, its caller is where the goroutine is. */
 static void set_own(struct go *go, struct go_goroutine *g, const struct machine *m, const struct interrupted *at)
@@ -111,22 +121,11 @@ static void set_own(struct go *go, struct go_goroutine *g, const struct machine 
 
 	g->on_thread = true;
 	g->fp = at->fp;
-	if (m->vdso_sp && is_own(g, m->vdso_sp) && (!found || (f.flag & GO_FUNCFLAG_SPWRITE))) {
-		g->pc = m->vdso_pc;
-		g->sp = m->vdso_sp;
+	if ((!found || (f.flag & GO_FUNCFLAG_SPWRITE)) && set_vdso_caller(go, g, m))
 		return;
-	}
 	g->sp = at->sp;
 	if (!found || go_func_role(f.name) != GO_ROLE_GOGO)
 		g->pc = at->pc;
-}
-
-static void set_switched(struct go_goroutine *g, const struct machine *m)
-{
-	if (m->vdso_sp && is_own(g, m->vdso_sp)) {
-		g->pc = m->vdso_pc;
-		g->sp = m->vdso_sp;
-	}
 }
 
 static void set_extra(struct go_goroutine *g, uint64_t sp, uint64_t hi)
@@ -161,5 +160,5 @@ void go_machine_attach(struct go *go, struct go_goroutine *g)
 	if (is_own(g, at.sp))
 		set_own(go, g, &m, &at);
 	else
-		set_switched(g, &m);
+		set_vdso_caller(go, g, &m);
 }

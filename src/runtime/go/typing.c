@@ -53,6 +53,14 @@ static void set_type(struct typing *t, uint32_t block, uint32_t type)
 		t->err = hf_vec_push(&t->queue, block);
 }
 
+/* A header says only what the elements are; that they are a map's slots or a closure's captures is worth more. */
+static bool says_more(struct go *go, uint32_t type, uint32_t than)
+{
+	const struct go_type *a = go_type_get(go, type), *b = go_type_get(go, than);
+
+	return a->shape > GO_SHAPE_STRING && a->shape != GO_SHAPE_PART && (b->shape == GO_SHAPE_VALUE || b->shape == GO_SHAPE_BACKING);
+}
+
 /* Something says that at addr there are `size` bytes of a type. A view that covers its block types it, the first one
  * wins; another is kept for later. size 0: unknown, but the start of a block. */
 static void offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size)
@@ -62,7 +70,7 @@ static void offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size)
 	const struct go_span *span;
 	uint64_t offset;
 
-	if (block == HF_NO_BLOCK || go->block_type[block])
+	if (block == HF_NO_BLOCK || (go->block_type[block] && !says_more(go, type, go->block_type[block])))
 		return;
 	span = go_find_span(go, addr);
 	slot = go_slot_of(span, addr);
@@ -71,7 +79,7 @@ static void offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size)
 		set_type(t, block, type);
 		return;
 	}
-	if (!t->err && (int64_t)offset >= 0)
+	if (!t->err && (int64_t)offset >= 0 && !go->block_type[block])
 		t->err = hf_vec_push(&t->weak, ((struct view){block, type, offset, size}));
 }
 

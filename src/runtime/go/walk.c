@@ -4,11 +4,11 @@
 #define BATCH	   256u
 #define LOGICAL_MAX 32u
 
-/* Scaffolding: above what the go statement named, or the compiler's. */
+/* Scaffolding: above what the go statement named, what follows it, or the compiler's. */
 static bool is_scaffolding(const struct go_module *m, const struct go_logical_frame *f)
 {
-	return strcmp(f->name, "runtime.goexit") == 0 || strcmp(f->name, "runtime.main") == 0 ||
-	       go_is_wrapper(m, f->func_id, f->name);
+	return strcmp(f->name, "runtime.goexit") == 0 || strcmp(f->name, "runtime.goexit1") == 0 ||
+	       strcmp(f->name, "runtime.main") == 0 || go_is_wrapper(m, f->func_id, f->name);
 }
 
 const char *go_task_name(struct go *go, struct go_cache *cache, uint64_t call_pc)

@@ -1,0 +1,200 @@
+#include "../../src/cli/cli.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#define WORDS_MAX 20
+
+/* Splits at spaces; "''" is the empty word. */
+static struct hf_err *parse(const char *line, struct hf_cli *ret)
+{
+	static char text[256];
+	static char *argv[WORDS_MAX + 2];
+	int argc = 0;
+
+	argv[argc++] = (char *)"holdfast";
+	snprintf(text, sizeof(text), "%s", line);
+	for (char *word = strtok(text, " "); word && argc <= WORDS_MAX; word = strtok(NULL, " "))
+		argv[argc++] = strcmp(word, "''") == 0 ? (char *)"" : word;
+	argv[argc] = NULL;
+	return hf_cli_parse(argc, argv, ret);
+}
+
+Test(cli, mistakes_are_refused_and_say_what)
+{
+	const struct {
+		const char *line, *part;
+	} rows[] = {
+		{"", "no target"},
+		{"top", "no target"},
+		{"-p 1 -c core", "both"},
+		{"-p", "-p needs a value"},
+		{"-p ''", "not ''"},
+		{"-p x", "not 'x'"},
+		{"-p 0", "not '0'"},
+		{"-p -7", "not '-7'"},
+		{"-p +7", "not '+7'"},
+		{"-p 0x10", "not '0x10'"},
+		{"-p 7a", "not '7a'"},
+		{"-p 2147483648", "not '2147483648'"},
+		{"-p 18446744073709551623", "not '18446744073709551623'"},
+		{"-p 1 -p 1", "twice"},
+		{"-p 1 --pid=1", "twice"},
+		{"-p 1 -e x", "-e goes with -c"},
+		{"-e x", "no target"},
+		{"1234", "-p 1234"},
+		{"tpo -p 1", "did you mean 'top'"},
+		{"over -p 1", "did you mean 'overview'"},
+		{"GOROUTINES -p 1", "no command"},
+		{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -p 1", "no command"},
+		{"'' -p 1", "no command ''"},
+		{"help whi", "did you mean 'why'"},
+		{"top -p 1 word", "'word'"},
+		{"why -p 1", "needs ADDR"},
+		{"info -p 1", "needs ADDR"},
+		{"why -p 1 --max 0 x", "not '0'"},
+		{"why -p 1 --max", "--max needs a value"},
+		{"why -p 1 --limit 3 x", "takes no --limit"},
+		{"top -p 1 --limit -1", "not '-1'"},
+		{"top -p 1 --limit 18446744073709551616", "--limit takes a number"},
+		{"top -p 1 --by", "--by needs a value"},
+		{"top -p 1 --by ''", "type or root"},
+		{"top -p 1 --by types", "type or root"},
+		{"overview -p 1 --by type", "takes no --by"},
+		{"snap -p 1", "needs --output FILE"},
+		{"page -p 1 -o x", "takes no --output"},
+		{"-p 1 --workers 0", "from 1 to 8"},
+		{"-p 1 --workers 9", "from 1 to 8"},
+		{"-p 1 --json=1", "takes no value"},
+		{"-p 1 --nothing", "no option '--nothing'"},
+		{"-p 1 -q", "no option '-q'"},
+		{"-p 1 -", "no command '-'"},
+	};
+
+	for (size_t i = 0; i < HF_LEN(rows); i++) {
+		struct hf_cli cli;
+		struct hf_err *err = parse(rows[i].line, &cli);
+
+		cr_expect_eq(hf_err_code(err), HF_USAGE, "'%s' is taken", rows[i].line);
+		cr_expect(strstr(hf_err_message(err), rows[i].part), "'%s': %s", rows[i].line,
+			  hf_err_message(err));
+		cr_expect(!strchr(hf_err_message(err), '\n'));
+		hf_err_destroy(err);
+	}
+}
+
+Test(cli, options_stand_anywhere)
+{
+	const char *const lines[] = {
+		"why -p 12 --max 5 --json a b",
+		"-p 12 why a --max 5 b --json",
+		"--json why a b --max=5 --pid=12",
+		"-p12 --json --max 5 -- why a b",
+	};
+
+	for (size_t i = 0; i < HF_LEN(lines); i++) {
+		struct hf_cli cli;
+		struct hf_err *err = parse(lines[i], &cli);
+
+		cr_assert_null(err, "%s: %s", lines[i], hf_err_message(err));
+		cr_expect_str_eq(cli.command->name, "why");
+		cr_expect_eq(cli.pid, 12);
+		cr_expect_eq(cli.args.max, 5);
+		cr_expect(cli.json);
+		cr_assert_eq(cli.args.words_n, 2);
+		cr_expect_str_eq(cli.args.words[0], "a");
+		cr_expect_str_eq(cli.args.words[1], "b");
+	}
+}
+
+Test(cli, what_is_not_given_has_its_default)
+{
+	struct hf_cli cli;
+
+	cr_assert_null(parse("-c core", &cli));
+	cr_expect_str_eq(cli.command->name, "page");
+	cr_expect_str_eq(cli.core, "core");
+	cr_expect_null(cli.exe);
+	cr_expect_eq(cli.args.limit, HF_LIMIT_DEFAULT);
+	cr_expect_eq(cli.args.max, HF_MAX_DEFAULT);
+	cr_expect_eq(cli.args.by, HF_TOP_BY_TYPE);
+	cr_expect_eq(cli.options.size, sizeof(struct hf_options));
+	cr_expect(!cli.json && !cli.options.show_values && !cli.options.redact && !cli.options.debuginfod);
+	cr_expect_eq(cli.options.workers, 0);
+}
+
+Test(cli, values_arrive)
+{
+	struct hf_cli cli;
+
+	cr_assert_null(parse(
+		"top -c core -e exe --by root --limit 0 --show-values --redact --debuginfod --workers 8",
+		&cli));
+	cr_expect_str_eq(cli.exe, "exe");
+	cr_expect_eq(cli.args.by, HF_TOP_BY_ROOT);
+	cr_expect_eq(cli.args.limit, 0);
+	cr_expect(cli.options.show_values && cli.options.redact && cli.options.debuginfod);
+	cr_expect_eq(cli.options.workers, 8);
+	cr_assert_null(parse("snap -p 2147483647 -o file", &cli));
+	cr_expect_eq(cli.pid, 2147483647);
+	cr_expect_str_eq(cli.args.output, "file");
+	cr_assert_null(parse("why -p 1 -- -1", &cli));
+	cr_expect_str_eq(cli.args.words[0], "-1");
+}
+
+Test(cli, help_needs_no_target)
+{
+	const char *const lines[] = {"--help",     "-h",        "help",         "help top",
+				     "top --help", "--version", "help -p 1 why"};
+
+	for (size_t i = 0; i < HF_LEN(lines); i++) {
+		struct hf_cli cli;
+
+		cr_assert_null(parse(lines[i], &cli), "%s", lines[i]);
+		cr_expect(cli.help || cli.version);
+	}
+}
+
+Test(cli, every_command_has_its_help_and_its_report)
+{
+	for (size_t i = 0; i < hf_commands_n; i++) {
+		const struct hf_command *command = hf_commands[i];
+		struct hf_str help = {0};
+
+		hf_cli_add_help(&help, command);
+		cr_assert_null(hf_str_check(&help));
+		cr_expect(strstr(help.s, command->name) && strstr(help.s, command->summary) &&
+			  strstr(help.s, command->example));
+		cr_expect_eq(hf_command_find(command->name), command);
+		cr_expect_eq(hf_command_nearest(command->name), command);
+		cr_expect_not_null(command->ask);
+		for (const char *line = help.s; *line; line += strcspn(line, "\n") + 1)
+			cr_expect_leq(strcspn(line, "\n"), 110, "%s: a long line in its help", command->name);
+		hf_str_deinit(&help);
+	}
+	cr_expect_null(hf_command_find(""));
+	cr_expect_null(hf_command_find("pag"));
+	cr_expect_null(hf_command_nearest("xylophone"));
+}
+
+Test(cli, target_is_named_so_that_a_shell_takes_it)
+{
+	const struct {
+		struct hf_cli cli;
+		const char *expected;
+	} rows[] = {
+		{{.pid = 7}, "-p 7"},
+		{{.core = "a.core"}, "-c a.core"},
+		{{.core = "a b", .exe = "$x"}, "-c 'a b' -e '$x'"},
+		{{.core = "it's"}, "-c 'it'\\''s'"},
+		{{.core = ""}, "-c ''"},
+	};
+
+	for (size_t i = 0; i < HF_LEN(rows); i++) {
+		struct hf_str text = {0};
+
+		hf_cli_add_target(&text, &rows[i].cli);
+		cr_expect_str_eq(hf_str_get(&text), rows[i].expected);
+		hf_str_deinit(&text);
+	}
+}
