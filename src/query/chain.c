@@ -1,6 +1,9 @@
 /* Chains: blocks in a row, from a root, in words. */
 #include "session.h"
 
+#include "../base/map64.h"
+#include "../base/vec.h"
+
 struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t root, const uint32_t *path, uint32_t n, struct hf_chain *ret)
 {
 	const struct hf_runtime_ops *ops = s->rt->ops;
@@ -48,13 +51,79 @@ struct hf_err *hf_chain_nearest(struct hf_session *s, const void *result, uint32
 	return hf_chain_fill(s, result, s->nearest[block], path, n, ret);
 }
 
-const char *hf_holder_name(struct hf_session *s, const void *result, uint32_t root)
-{
-	struct hf_found_root found = hf_root_at(s, root);
-	struct hf_str name = {0}, via = {0};
+/* Numbers names: equal ones get equal numbers. */
+struct names {
+	struct hf_map64 at; /* hash -> 1 + index of the first name with it; then by next */
+	HF_VEC(const char *) names;
+	HF_VEC(uint32_t) next;
+};
 
-	if (hf_err_ignore(s->rt->ops->root_name(s->rt, &found, &name, &via)))
-		hf_str_add(&name, "?");
-	hf_str_deinit(&via);
-	return hf_result_take_str(result, &name);
+static uint64_t hash_of(const char *s)
+{
+	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	return h | 1;
+}
+
+static struct hf_err *number_of(struct names *n, const void *result, const char *name, uint32_t *ret)
+{
+	uint64_t hash = hash_of(name), first = 0;
+
+	hf_map64_find(&n->at, hash, &first);
+	for (uint32_t i = (uint32_t)first; i; i = n->next.at[i - 1])
+		if (!strcmp(n->names.at[i - 1], name)) {
+			*ret = i - 1;
+			return NULL;
+		}
+	HF_TRY(hf_vec_push(&n->names, hf_result_str(result, name)));
+	HF_TRY(hf_vec_push(&n->next, (uint32_t)first));
+	*ret = (uint32_t)n->names.n - 1;
+	return hf_map64_put(&n->at, hash, n->names.n);
+}
+
+/* Roots of one owner and kind share a holder: the name is asked for once. */
+static struct hf_err *number_roots(struct hf_session *s, const void *result, struct names *n, uint32_t *holder)
+{
+	struct hf_map64 owners = {0};
+	struct hf_err *err = NULL;
+
+	for (uint32_t i = 0; i < s->graph->roots.n && !err; i++) {
+		struct hf_found_root root = hf_root_at(s, i);
+		uint64_t key = (uint64_t)root.kind << 32 | root.owner, found;
+		struct hf_str name = {0};
+
+		if (hf_map64_find(&owners, key, &found)) {
+			holder[i] = (uint32_t)found;
+			continue;
+		}
+		s->rt->ops->holder_name(s->rt, &root, &name);
+		err = number_of(n, result, hf_str_get(&name), &holder[i]);
+		hf_str_deinit(&name);
+		if (!err)
+			err = hf_map64_put(&owners, key, holder[i]);
+	}
+	hf_map64_deinit(&owners);
+	return err;
+}
+
+struct hf_err *hf_holders_number(struct hf_session *s, const void *result, struct hf_holders *ret)
+{
+	struct names n = {0};
+	uint32_t *holder = hf_result_alloc(result, s->graph->roots.n, sizeof(*holder));
+	struct hf_err *err = holder ? number_roots(s, result, &n, holder) : hf_err_nomem();
+	const char **names = err ? NULL : hf_result_alloc(result, n.names.n, sizeof(*names));
+
+	if (!err && !names)
+		err = hf_err_nomem();
+	if (!err) {
+		if (n.names.n)
+			memcpy(names, n.names.at, n.names.n * sizeof(*names));
+		*ret = (struct hf_holders){.of_root = holder, .names = names, .n = (uint32_t)n.names.n};
+	}
+	hf_map64_deinit(&n.at);
+	hf_vec_deinit(&n.names);
+	hf_vec_deinit(&n.next);
+	return err;
 }

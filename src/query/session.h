@@ -54,7 +54,12 @@ struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t 
 			     struct hf_chain *ret) HF_CHECKED;
 /* The way from the nearest root to a live block. */
 struct hf_err *hf_chain_nearest(struct hf_session *s, const void *result, uint32_t block, struct hf_chain *ret) HF_CHECKED;
-/* The name under which a root's holder is listed: without what leads on from it. */
-const char *hf_holder_name(struct hf_session *s, const void *result, uint32_t root);
+/* Whom lists count a root under, numbered: goroutines of one function are one holder. In the result's memory. */
+struct hf_holders {
+	const uint32_t *of_root; /* a holder's number a root */
+	const char *const *names;
+	uint32_t n;
+};
+struct hf_err *hf_holders_number(struct hf_session *s, const void *result, struct hf_holders *ret) HF_CHECKED;
 
 #endif

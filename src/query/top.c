@@ -1,7 +1,6 @@
 /* top: what there is most of. */
 #include "session.h"
 
-#include "../base/map64.h"
 #include "../base/vec.h"
 #include "../base/workers.h"
 
@@ -87,38 +86,29 @@ static struct hf_err *by_type(struct hf_session *s, struct hf_top *result, rows_
 
 static struct hf_err *by_root(struct hf_session *s, struct hf_top *result, rows_vec *rows)
 {
-	_free_ uint64_t *row_of = NULL;
-	struct hf_map64 owners = {0};
-	struct hf_err *err = NULL;
-	size_t n = s->graph->roots.n;
+	struct hf_holders holders;
 
 	HF_TRY(hf_session_nearest(s));
-	row_of = hf_malloc(hf_max(n, (size_t)1) * sizeof(*row_of));
-	if (!row_of)
-		return hf_err_nomem();
-	memset(row_of, 0xff, n * sizeof(*row_of));
-	for (uint32_t b = 0; b < s->graph->blocks && !err; b++) {
-		uint32_t root = s->nearest[b];
+	HF_TRY(hf_holders_number(s, result, &holders));
+	HF_TRY(hf_vec_reserve(rows, holders.n));
+	for (uint32_t i = 0; i < holders.n; i++)
+		rows->at[rows->n++] = (struct hf_row){.name = holders.names[i], .retained_bytes = HF_UNKNOWN};
+	for (uint32_t b = 0; b < s->graph->blocks; b++) {
+		struct hf_row *row;
 
-		if (root == UINT32_MAX)
+		if (s->nearest[b] == UINT32_MAX)
 			continue;
-		if (row_of[root] == UINT64_MAX) {
-			uint64_t key = (uint64_t)s->graph->roots.at[root].kind << 32 | s->graph->roots.at[root].owner;
-
-			if (!hf_map64_find(&owners, key, &row_of[root])) {
-				row_of[root] = rows->n;
-				err = hf_map64_put(&owners, key, rows->n);
-				if (!err)
-					err = hf_vec_push(rows, ((struct hf_row){.name = hf_holder_name(s, result, root), .retained_bytes = HF_UNKNOWN}));
-				if (err)
-					break;
-			}
-		}
-		rows->at[row_of[root]].count++;
-		rows->at[row_of[root]].bytes += s->rt->ops->block(s->rt, b).size;
+		row = &rows->at[holders.of_root[s->nearest[b]]];
+		row->count++;
+		row->bytes += s->rt->ops->block(s->rt, b).size;
 	}
-	hf_map64_deinit(&owners);
-	return err;
+	/* Who is nearest to nothing is listed by nobody. */
+	for (size_t i = 0; i < rows->n;)
+		if (rows->at[i].count)
+			i++;
+		else
+			rows->at[i] = rows->at[--rows->n];
+	return NULL;
 }
 
 struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, const struct hf_top **ret)

@@ -78,7 +78,7 @@ static struct hf_err *match_types(struct hf_session *s, const char *word, uint8_
 	struct hf_str first = {0}, other = {0};
 	struct hf_err *err = NULL;
 
-	for (uint32_t type = 1; type < n && !err; type++) {
+	for (uint32_t type = 0; type < n && !err; type++) {
 		if (!type_is(s, word, type))
 			continue;
 		ret[type] = 1;
@@ -96,21 +96,19 @@ static struct hf_err *match_types(struct hf_session *s, const char *word, uint8_
 
 typedef HF_VEC(struct group) groups_vec;
 
-static struct hf_err *gather(struct hf_session *s, const uint8_t *wanted, groups_vec *groups)
+static struct hf_err *gather(struct hf_session *s, const struct hf_holders *holders, const uint8_t *wanted, groups_vec *groups)
 {
 	struct hf_map64 index = {0};
 	struct hf_err *err = NULL;
 
 	for (uint32_t b = 0; b < s->graph->blocks && !err; b++) {
-		const struct hf_root *root;
 		uint64_t key, at;
 		uint32_t parent_type;
 
 		if (!wanted[s->rt->ops->block_type(s->rt, b)] || s->nearest[b] == UINT32_MAX)
 			continue;
-		root = &s->graph->roots.at[s->nearest[b]];
 		parent_type = s->parent[b] == HF_NO_BLOCK ? UINT32_MAX : s->rt->ops->block_type(s->rt, s->parent[b]);
-		key = ((uint64_t)root->owner << 32 | parent_type) * 31 + root->kind;
+		key = (uint64_t)holders->of_root[s->nearest[b]] << 32 | parent_type;
 		if (!hf_map64_find(&index, key, &at)) {
 			at = groups->n;
 			err = hf_map64_put(&index, key, at);
@@ -161,13 +159,15 @@ static struct hf_err *why_type(struct hf_session *s, struct hf_why *result, cons
 {
 	_free_ uint8_t *wanted = hf_calloc(s->rt->ops->types(s->rt) + 1, 1);
 	groups_vec groups = {0};
+	struct hf_holders holders;
 	struct hf_err *err;
 
 	if (!wanted)
 		return hf_err_nomem();
 	HF_TRY(match_types(s, word, wanted));
 	HF_TRY(hf_session_nearest(s));
-	err = gather(s, wanted, &groups);
+	HF_TRY(hf_holders_number(s, result, &holders));
+	err = gather(s, &holders, wanted, &groups);
 	if (!err && !groups.n)
 		err = hf_err(HF_USAGE, "no live object is of type %s", word);
 	if (groups.n)

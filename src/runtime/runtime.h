@@ -120,6 +120,8 @@ struct hf_runtime_ops {
 	struct hf_err *(*offset_name)(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret);
 	/* The root's name ("main.cache", "main.worker goroutine 7 [chan send]") and how it leads on (".items[3]"). */
 	struct hf_err *(*root_name)(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via);
+	/* What a list of holders counts a root under: a variable's name, "main.worker goroutines"; cheaper than root_name. */
+	void (*holder_name)(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *ret);
 	/* The contents of a block of text or bytes, quoted and cut; nothing for others. */
 	struct hf_err *(*value)(struct hf_runtime *rt, uint32_t block, struct hf_str *ret);
 	/* One line on an address that is no block; frames, where it is code. ret_n: 0 where none. */

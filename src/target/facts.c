@@ -148,10 +148,10 @@ static uint64_t find_kib(const char *text, const char *key)
 	return v >= HF_NOLIMIT || hf_mul_overflows(v, UINT64_C(1024), &bytes) ? HF_UNKNOWN : bytes;
 }
 
-/* "NSpid:	1234	12	1": the last is the innermost. */
+/* "NSpid:	1234	12	1": the last is the innermost. key  with the line end before it. */
 static uint64_t find_last_number(const char *text, const char *key)
 {
-	const char *line = strstr(text, key), *end = line ? strchrnul(line, '\n') : NULL;
+	const char *line = strstr(text, key), *end = line ? strchrnul(line + 1, '\n') : NULL;
 
 	while (line && end > line && end[-1] >= '0' && end[-1] <= '9')
 		end--;

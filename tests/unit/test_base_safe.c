@@ -26,7 +26,9 @@ Test(safe, clean_text_keeps_what_is_harmless)
 		{"\x7f\xc2\x85", "\\x7f\\xc2\\x85"},
 		{"\xff\xfe", "\\xff\\xfe"},
 		{"cut \xe2\x82", "cut \\xe2\\x82"},
-		{"\xe2\x80\xae" "evil", "\\xe2\\x80\\xaeevil"},
+		{"\xe2\x80\xae"
+		 "evil",
+		 "\\xe2\\x80\\xaeevil"},
 		{"\\\n\"", "\\\\n\""},
 	};
 

@@ -207,14 +207,16 @@ Test(report_json, memory_that_runs_out_is_an_error)
 		unsigned long nth = 0, errors = 0;
 		bool failed = true;
 
-		cr_assert_null(hf_report(all_results[i].command, &live_head, all_results[i].result, &as_json, &whole));
+		cr_assert_null(hf_report(all_results[i].command, &live_head, all_results[i].result, &as_json,
+					 &whole));
 		json_set_alloc_funcs(failing_malloc, free);
 		while (failed) {
 			struct hf_err *err;
 
 			countdown = ++nth;
 			text = NULL;
-			err = hf_report(all_results[i].command, &live_head, all_results[i].result, &as_json, &text);
+			err = hf_report(all_results[i].command, &live_head, all_results[i].result, &as_json,
+					&text);
 			failed = !countdown;
 			countdown = 0;
 			errors += err != NULL;

@@ -13,27 +13,32 @@ static const char *base_name(const char *path)
 
 static void add_program(struct hf_text *t, const struct hf_head *head, const struct hf_overview *o)
 {
-	hf_text_add(t, "%s", *head->exe ? head->exe : "executable unknown");
+	struct hf_line line = {0};
+
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s", *head->exe ? head->exe : "executable unknown");
 	if (*o->main_path)
-		hf_text_add(t, "  %s %s", o->main_path, o->main_version);
+		hf_text_item(t, &line, HF_STYLE_NONE, "%s %s", o->main_path, o->main_version);
 	for (size_t i = 0; i < o->heaps_n; i++)
-		hf_text_add(t, "  %s", o->heaps[i].version);
+		hf_text_item(t, &line, HF_STYLE_NONE, "%s", o->heaps[i].version);
 	hf_text_end(t);
 }
 
 void hf_text_header(struct hf_text *t, const struct hf_head *head, const struct hf_overview *o)
 {
+	struct hf_line line = {0};
+
 	if (!o) {
-		hf_text_styled(t, HF_STYLE_DIM, "%s%s%s", head->label, *head->exe ? "  " : "",
-			       base_name(head->exe));
+		hf_text_item(t, &line, HF_STYLE_DIM, "%s", head->label);
+		if (*head->exe)
+			hf_text_item(t, &line, HF_STYLE_DIM, "%s", base_name(head->exe));
 		hf_text_end(t);
 		return;
 	}
-	hf_text_styled(t, HF_STYLE_BOLD, "%s", head->label);
-	hf_text_add(t, "  %s", hf_show_time(o->taken_at).s);
+	hf_text_item(t, &line, HF_STYLE_BOLD, "%s", head->label);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s", hf_show_time(o->taken_at).s);
 	if (o->started_at > 0 && o->taken_at >= o->started_at)
-		hf_text_add(t, "  up %s, since %s", hf_show_duration(o->taken_at - o->started_at).s,
-			    hf_show_time(o->started_at).s);
+		hf_text_item(t, &line, HF_STYLE_NONE, "up %s, since %s",
+			     hf_show_duration(o->taken_at - o->started_at).s, hf_show_time(o->started_at).s);
 	hf_text_end(t);
 	add_program(t, head, o);
 }
@@ -98,21 +103,22 @@ void hf_text_shares(struct hf_text *t, const struct hf_overview *o)
 	hf_table_print(&table, t, 2);
 }
 
-void hf_text_self_check(struct hf_text *t, const struct hf_heap *heap)
+void hf_text_self_check(struct hf_text *t, size_t indent, const struct hf_heap *heap)
 {
+	struct hf_line line = {.indent = indent, .column = indent};
+
 	if (heap->exact) {
-		hf_text_styled(t, HF_STYLE_GOOD, "walk agrees with the runtime's own counters: exact");
-		return;
+		hf_text_item(t, &line, HF_STYLE_GOOD, "walk agrees with the runtime's own counters: exact");
+	} else if (heap->runtime_objects == HF_UNKNOWN || heap->runtime_bytes == HF_UNKNOWN) {
+		hf_text_item(t, &line, HF_STYLE_BAD, "the runtime's own counters are unknown: not checked");
+	} else {
+		hf_text_item(t, &line, HF_STYLE_BAD, "walk and the runtime's own counters differ:");
+		hf_text_item(t, &line, HF_STYLE_BAD, "%s against %s objects,", hf_show_count(heap->objects).s,
+			     hf_show_count(heap->runtime_objects).s);
+		hf_text_item(t, &line, HF_STYLE_BAD, "%s against %s bytes", hf_show_count(heap->bytes).s,
+			     hf_show_count(heap->runtime_bytes).s);
 	}
-	if (heap->runtime_objects == HF_UNKNOWN || heap->runtime_bytes == HF_UNKNOWN) {
-		hf_text_styled(t, HF_STYLE_BAD, "the runtime's own counters are unknown: not checked");
-		return;
-	}
-	hf_text_styled(
-		t, HF_STYLE_BAD,
-		"walk and the runtime's own counters differ: %s against %s objects, %s against %s bytes",
-		hf_show_count(heap->objects).s, hf_show_count(heap->runtime_objects).s,
-		hf_show_count(heap->bytes).s, hf_show_count(heap->runtime_bytes).s);
+	hf_text_end(t);
 }
 
 static void add_pair(struct hf_table *table, const char *label, uint64_t objects, uint64_t bytes)
@@ -125,25 +131,38 @@ static void add_pair(struct hf_table *table, const char *label, uint64_t objects
 
 static void show_collector(struct hf_text *t, const struct hf_heap *heap, double taken_at)
 {
-	hf_text_add(t, "  collector: phase %s, %s cycles, last ", heap->gc_phase,
-		    hf_show_count(heap->gc_cycles).s);
-	if (heap->last_gc_at <= 0)
-		hf_text_add(t, "never");
-	else if (taken_at >= heap->last_gc_at)
-		hf_text_add(t, "%s ago", hf_show_duration(taken_at - heap->last_gc_at).s);
-	else
-		hf_text_add(t, "at %s", hf_show_time(heap->last_gc_at).s);
-	if (heap->gc_percent == HF_NOLIMIT)
-		hf_text_add(t, ", GOGC off");
-	else
-		hf_text_add(t, ", GOGC %s, next at %s", hf_show_count(heap->gc_percent).s,
-			    hf_show_size(heap->next_gc).s);
-	hf_text_line(t, ", memory limit %s",
-		     heap->memory_limit == HF_NOLIMIT ? "none" : hf_show_size(heap->memory_limit).s);
-	hf_text_line(t, "  %s goroutines, GOMAXPROCS %s; %s roots, %s pointers, %s objects without a type",
-		     hf_show_count(heap->goroutines).s, hf_show_count(heap->gomaxprocs).s,
-		     hf_show_count(heap->roots).s, hf_show_count(heap->edges).s,
+	struct hf_line line = {.indent = 2, .column = 2};
+
+	hf_text_spaces(t, 2);
+	hf_text_item(t, &line, HF_STYLE_NONE, "collector: %s", heap->gc_phase);
+	hf_text_item(t, &line, HF_STYLE_NONE, "cycles: %s", hf_show_count(heap->gc_cycles).s);
+	if (heap->last_gc_at > 0 && taken_at >= heap->last_gc_at)
+		hf_text_item(t, &line, HF_STYLE_NONE, "last: %s ago",
+			     hf_show_duration(taken_at - heap->last_gc_at).s);
+	else if (heap->last_gc_at > 0)
+		hf_text_item(t, &line, HF_STYLE_NONE, "last: %s", hf_show_time(heap->last_gc_at).s);
+	if (heap->gc_percent == HF_NOLIMIT) {
+		hf_text_item(t, &line, HF_STYLE_NONE, "GOGC: off");
+	} else {
+		hf_text_item(t, &line, HF_STYLE_NONE, "GOGC: %s", hf_show_count(heap->gc_percent).s);
+		hf_text_item(t, &line, HF_STYLE_NONE, "next at: %s", hf_show_size(heap->next_gc).s);
+	}
+	hf_text_item(t, &line, HF_STYLE_NONE, "memory limit: %s", hf_show_size(heap->memory_limit).s);
+	hf_text_end(t);
+}
+
+static void show_counts(struct hf_text *t, const struct hf_heap *heap)
+{
+	struct hf_line line = {.indent = 2, .column = 2};
+
+	hf_text_spaces(t, 2);
+	hf_text_item(t, &line, HF_STYLE_NONE, "goroutines: %s", hf_show_count(heap->goroutines).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "GOMAXPROCS: %s", hf_show_count(heap->gomaxprocs).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "roots: %s", hf_show_count(heap->roots).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "pointers: %s", hf_show_count(heap->edges).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "objects without a type: %s",
 		     hf_show_count(heap->untyped_objects).s);
+	hf_text_end(t);
 }
 
 static void show_heap(struct hf_text *t, const struct hf_heap *heap, double taken_at)
@@ -152,9 +171,9 @@ static void show_heap(struct hf_text *t, const struct hf_heap *heap, double take
 	struct hf_table table = {.columns = columns, .columns_n = HF_LEN(columns)};
 
 	hf_text_styled(t, HF_STYLE_BOLD, "heap");
-	hf_text_add(t, "  %s; ", heap->version);
-	hf_text_self_check(t, heap);
-	hf_text_end(t);
+	hf_text_line(t, "  %s", heap->version);
+	hf_text_spaces(t, 2);
+	hf_text_self_check(t, 2, heap);
 	add_pair(&table, "allocated", heap->objects, heap->bytes);
 	add_pair(&table, "live", heap->live_objects, heap->live_bytes);
 	add_pair(&table, "garbage", heap->garbage_objects, heap->garbage_bytes);
@@ -165,6 +184,7 @@ static void show_heap(struct hf_text *t, const struct hf_heap *heap, double take
 	add_pair(&table, "runtime's own", HF_UNKNOWN, heap->metadata);
 	hf_table_print(&table, t, 2);
 	show_collector(t, heap, taken_at);
+	show_counts(t, heap);
 }
 
 static bool is_among(const char *key, const char *const *keys, size_t n)

@@ -14,15 +14,19 @@ static void title(struct hf_text *t, const char *text)
 
 static void show_heap(struct hf_text *t, const struct hf_heap *heap)
 {
+	struct hf_line line = {.indent = 6, .column = 6};
+
 	hf_text_end(t);
 	hf_text_styled(t, HF_STYLE_BOLD, "heap");
-	hf_text_line(t, "  %s live in %s objects, %s garbage, %s idle (%s of it given back)",
-		     hf_show_size(heap->live_bytes).s, hf_show_count(heap->live_objects).s,
-		     hf_show_size(heap->garbage_bytes).s, hf_show_size(heap->idle).s,
+	hf_text_spaces(t, 2);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s live in %s objects", hf_show_size(heap->live_bytes).s,
+		     hf_show_count(heap->live_objects).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s garbage", hf_show_size(heap->garbage_bytes).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s idle, %s of it given back", hf_show_size(heap->idle).s,
 		     hf_show_size(heap->released).s);
-	hf_text_spaces(t, 6);
-	hf_text_self_check(t, heap);
 	hf_text_end(t);
+	hf_text_spaces(t, 6);
+	hf_text_self_check(t, 6, heap);
 }
 
 static void show_rows(struct hf_text *t, const char *name, const char *column, const struct hf_top *top,

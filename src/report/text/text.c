@@ -94,17 +94,34 @@ void hf_text_wrap(struct hf_text *t, size_t indent, const char *words)
 	hf_str_deinit(&clean);
 }
 
-void hf_text_wrapf(struct hf_text *t, size_t indent, const char *fmt, ...)
+void hf_text_item(struct hf_text *t, struct hf_line *line, enum hf_style style, const char *fmt, ...)
 {
-	struct hf_str words = {0};
+	struct hf_str raw = {0}, clean = {0};
+	size_t columns;
 	va_list args;
 
 	va_start(args, fmt);
-	hf_str_addv(&words, fmt, args);
+	hf_str_addv(&raw, fmt, args);
 	va_end(args);
-	t->out.failed |= words.failed;
-	hf_text_wrap(t, indent, hf_str_get(&words));
-	hf_str_deinit(&words);
+	hf_str_add_clean(&clean, hf_str_get(&raw));
+	columns = hf_text_columns(hf_str_get(&clean), clean.n);
+	if (line->column > line->indent && line->column + 2 + columns > t->width) {
+		hf_text_end(t);
+		hf_text_spaces(t, line->indent);
+		line->column = line->indent;
+	} else if (line->column > line->indent) {
+		hf_text_spaces(t, 2);
+		line->column += 2;
+	}
+	line->column += columns;
+	t->out.failed |= raw.failed || clean.failed;
+	if (style != HF_STYLE_NONE)
+		hf_text_style(t, style);
+	hf_str_add(&t->out, hf_str_get(&clean));
+	if (style != HF_STYLE_NONE)
+		hf_text_style(t, HF_STYLE_NONE);
+	hf_str_deinit(&raw);
+	hf_str_deinit(&clean);
 }
 
 void hf_text_left_out(struct hf_text *t, size_t indent, uint64_t n, const char *what, const char *how)

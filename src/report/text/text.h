@@ -31,7 +31,15 @@ void hf_text_style(struct hf_text *t, enum hf_style style);
 void hf_text_spaces(struct hf_text *t, size_t n);
 /* Adds words and the line's end, broken at spaces to the width; lines after the first are indented. */
 void hf_text_wrap(struct hf_text *t, size_t indent, const char *words);
-void hf_text_wrapf(struct hf_text *t, size_t indent, const char *fmt, ...) HF_PRINTF(3, 4);
+
+/* A line of items, two spaces between them; one that does not fit begins the next line. */
+struct hf_line {
+	size_t indent; /* of the lines after the first */
+	size_t column; /* where we are */
+};
+void hf_text_item(struct hf_text *t, struct hf_line *line, enum hf_style style, const char *fmt, ...)
+	HF_PRINTF(4, 5);
+
 /* "... and 12 more", with the option that shows them; nothing where n is 0. */
 void hf_text_left_out(struct hf_text *t, size_t indent, uint64_t n, const char *what, const char *how);
 
@@ -84,7 +92,8 @@ void hf_text_frames(struct hf_text *t, size_t indent, const struct hf_frame *fra
 void hf_text_shares(struct hf_text *t, const struct hf_overview *o);
 void hf_text_verdict(struct hf_text *t, const struct hf_overview *o);
 void hf_text_header(struct hf_text *t, const struct hf_head *head, const struct hf_overview *o);
-void hf_text_self_check(struct hf_text *t, const struct hf_heap *heap);
+/* One line, or what it takes; the cursor is at indent. */
+void hf_text_self_check(struct hf_text *t, size_t indent, const struct hf_heap *heap);
 
 /* One renderer a command; table in report.c. */
 typedef void hf_text_fn(struct hf_text *t, const struct hf_head *head, const void *result);

@@ -412,6 +412,7 @@ static const struct hf_runtime_ops go_ops = {
 	.edge_name = go_edge_name,
 	.offset_name = go_offset_name,
 	.root_name = go_root_name,
+	.holder_name = go_holder_name,
 	.value = go_value,
 	.describe = describe,
 	.frames = frames,

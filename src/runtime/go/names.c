@@ -529,7 +529,7 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 	g = &go->goroutines.at[root->owner];
 	hf_str_addf(name, "%s goroutine %" PRIu64 " [%s]", g->function && *g->function ? g->function : "?", g->id, go_wait_reason(go, g));
 	if (root->kind == HF_ROOT_REGISTER)
-		hf_str_add(via, " (register)");
+		hf_str_add(via, "(register)");
 	for (size_t i = 0; i < go->frames.n && root->slot; i++)
 		if (go->frames.at[i].goroutine == root->owner && root->slot >= go->frames.at[i].sp &&
 		    (!frame || go->frames.at[i].sp > frame->sp))
@@ -537,11 +537,11 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 	if (!frame || !go_find_func(go, frame->entry, &f))
 		return NULL;
 	if (strcmp(f.name, g->function ? g->function : ""))
-		hf_str_addf(via, " in %s", f.name);
+		hf_str_addf(via, "(%s)", f.name);
 	HF_TRY(go_locals_at(go, frame->pc, &locals));
 	local = go_local_find(locals, (int64_t)(root->slot - frame->cfa), false);
 	if (local) {
-		hf_str_addf(via, " %s", local->name);
+		hf_str_addf(via, ".%s", local->name);
 		add_slot_path(go, local->type, local->piece_offset + (root->slot - frame->cfa - (uint64_t)local->cfa_offset),
 			      word_before(go, root->slot), via);
 	}
@@ -567,8 +567,28 @@ static struct hf_err *special_name(struct go *go, const struct hf_found_root *ro
 		hf_str_add(name, block != HF_NO_BLOCK && go->block_type ? go_type_name(go, go->block_type[block]) : "?");
 	hf_str_addf(name, " %s of 0x%" PRIx64, root->kind == HF_ROOT_FINALIZER ? "finalizer" : root->kind == HF_ROOT_CLEANUP ? "cleanup" : "weak handle", s->object);
 	if (!hf_err_ignore(hf_target_read_u64(go->t, s->fn, &code)) && root->kind != HF_ROOT_OTHER && go_find_func(go, code, &f))
-		hf_str_addf(via, " %s", root->value == s->fn ? f.name : "");
+		hf_str_addf(via, "%s%s%s", root->value == s->fn ? "(" : "", root->value == s->fn ? f.name : "", root->value == s->fn ? ")" : "");
 	return NULL;
+}
+
+void go_holder_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *ret)
+{
+	struct go *go = (struct go *)rt;
+	struct hf_str via = {0};
+
+	if ((root->kind == HF_ROOT_GOROUTINE || root->kind == HF_ROOT_REGISTER) && root->owner < go->goroutines.n) {
+		const char *function = go->goroutines.at[root->owner].function;
+
+		hf_str_addf(ret, "%s goroutines", function && *function ? function : "?");
+	} else if (root->kind == HF_ROOT_GLOBAL) {
+		hf_err_ignore(global_name(go, root, ret, &via));
+	} else if (root->owner < go->specials.n && go->specials.at[root->owner].object_type) {
+		hf_str_addf(ret, "%s finalizers",
+			    go_type_name(go, go_type_get(go, go_type_of_rtype(go, go->specials.at[root->owner].object_type))->elem));
+	} else {
+		hf_str_addf(ret, "%ss", hf_root_kind_name(root->kind));
+	}
+	hf_str_deinit(&via);
 }
 
 struct hf_err *go_root_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via)

@@ -13,6 +13,7 @@ void go_value_text(struct go *go, uint32_t type, const uint8_t *bytes, uint64_t 
 struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact, struct hf_str *ret) HF_CHECKED;
 struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret) HF_CHECKED;
 struct hf_err *go_root_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via) HF_CHECKED;
+void go_holder_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *ret);
 struct hf_err *go_value(struct hf_runtime *rt, uint32_t block, struct hf_str *ret) HF_CHECKED;
 
 #endif

@@ -232,6 +232,28 @@ static void slots_of_scalar(const struct go_type *type, uint32_t id, uint64_t of
 	}
 }
 
+/* sync.Pool {noCopy, local, localSize, victim, victimSize, New}: arrays of poolLocal behind unsafe pointers.
+ * Source: Go 1.20-1.27 sync/pool.go. */
+static bool is_pool(struct go *go, uint32_t id, const struct go_type *type, uint32_t *ret_local)
+{
+	if (type->members_n < 5 || strcmp(go_type_name(go, id), "sync.Pool"))
+		return false;
+	*ret_local = go_type_of_dwarf(go, hf_syms_find_type(go->syms, "sync.poolLocal"));
+	return *ret_local != GO_NO_TYPE;
+}
+
+static void slots_of_pool(const struct go_type *type, uint64_t offset, uint32_t local, struct slot_list *list)
+{
+	for (uint32_t i = 0; i < type->members_n; i++) {
+		const char *name = type->members[i].name;
+
+		if (!strcmp(name, "local") || !strcmp(name, "victim"))
+			add_slot(list, GO_SLOT_COUNTED, offset + type->members[i].offset, local);
+		else if (!strcmp(name, "New"))
+			add_slot(list, GO_SLOT_FUNC, offset + type->members[i].offset, type->members[i].type);
+	}
+}
+
 /* Flattens nested structs with a stack of our own: the target's types may nest as deep as they like to claim. */
 static void slots_of_struct(struct go *go, uint32_t id, struct slot_list *list)
 {
@@ -250,6 +272,11 @@ static void slots_of_struct(struct go *go, uint32_t id, struct slot_list *list)
 
 		if (stack[depth - 1].member == 0 && is_atomic_pointer(go, type, &at, &elem)) {
 			add_slot(list, GO_SLOT_ATOMIC, base + at, elem);
+			depth--;
+			continue;
+		}
+		if (stack[depth - 1].member == 0 && is_pool(go, stack[depth - 1].type, type, &elem)) {
+			slots_of_pool(type, base, elem, list);
 			depth--;
 			continue;
 		}

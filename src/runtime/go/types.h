@@ -48,6 +48,7 @@ enum go_slot_kind {
 	GO_SLOT_CHAN,
 	GO_SLOT_FUNC,
 	GO_SLOT_ATOMIC,	 /* sync/atomic.Pointer[elem] */
+	GO_SLOT_COUNTED, /* unsafe.Pointer to an array of elem, its length in the next word: sync.Pool */
 	GO_SLOT_ARRAY,	 /* a nested array: type says what of, and how many */
 };
 struct go_slot {

@@ -164,7 +164,8 @@ static void visit_array(struct typing *t, uint32_t array, struct place p, unsign
 
 static const uint8_t slot_size[] = {
 	[GO_SLOT_POINTER] = 8, [GO_SLOT_SLICE] = 24, [GO_SLOT_STRING] = 16, [GO_SLOT_EFACE] = 16, [GO_SLOT_IFACE] = 16,
-	[GO_SLOT_MAP] = 8,     [GO_SLOT_CHAN] = 8,   [GO_SLOT_FUNC] = 8,    [GO_SLOT_ATOMIC] = 8, [GO_SLOT_ARRAY] = 0,
+	[GO_SLOT_MAP] = 8,     [GO_SLOT_CHAN] = 8,   [GO_SLOT_FUNC] = 8,    [GO_SLOT_ATOMIC] = 8,
+	[GO_SLOT_COUNTED] = 16, [GO_SLOT_ARRAY] = 0,
 };
 
 static void visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth)
@@ -188,6 +189,9 @@ static void visit_slot(struct typing *t, const struct go_slot *slot, struct plac
 		break;
 	case GO_SLOT_SLICE:
 		offer_array(t, value, slot->type, hf_load_u64(at + 16));
+		break;
+	case GO_SLOT_COUNTED:
+		offer_array(t, value, slot->type, hf_load_u64(at + 8));
 		break;
 	case GO_SLOT_STRING:
 		offer(t, value, go_type_shape(t->go, GO_SHAPE_STRING, 0, 0), hf_max(hf_load_u64(at + 8), (uint64_t)1));
@@ -558,6 +562,15 @@ static struct hf_err *type_globals(struct typing *t)
 	return t->err;
 }
 
+/* The pointer of a slice or string whose length is elsewhere (in a register, or gone). */
+static void type_lone_pointer(struct typing *t, const struct go_slot *slot, uint64_t value)
+{
+	if (slot->kind == GO_SLOT_SLICE)
+		offer(t, value, go_type_shape(t->go, GO_SHAPE_BACKING, slot->type, 0), 0);
+	else if (slot->kind == GO_SLOT_STRING)
+		offer(t, value, go_type_shape(t->go, GO_SHAPE_STRING, 0, 0), 0);
+}
+
 /* A stack slot whose variable DWARF knows: visits the one thing in the variable that stands there. */
 static void type_stack_slot(struct typing *t, const struct go_raw_root *root, const struct go_local *local, int64_t offset)
 {
@@ -572,6 +585,10 @@ static void type_stack_slot(struct typing *t, const struct go_raw_root *root, co
 
 		if (in_type < one.offset || lead > 8 || lead >= slot_size[one.kind] || one.kind == GO_SLOT_ARRAY)
 			continue;
+		if (local->size < slot_size[one.kind]) {
+			type_lone_pointer(t, &one, root->value);
+			return;
+		}
 		if (hf_err_ignore(hf_target_read(t->go->t, root->slot - lead, bytes, slot_size[one.kind])))
 			return;
 		one.offset = 0;
