@@ -30,6 +30,7 @@ struct hf_graph {
 	uint32_t *back_start, *back_edges; /* the reverse: who points to b */
 	uint32_t *root_start, *root_index; /* roots that point to b: roots.at[root_index[root_start[b]..]] */
 	uint8_t *live;                     /* a bit a block: reached from some root */
+	size_t marked_roots;               /* the roots that live counts: more may have been added since */
 };
 
 /* Builds the edges, in any order of chunks and by several threads: chunk i covers the blocks from first_block[i] to
@@ -68,8 +69,8 @@ static inline struct hf_err *hf_graph_edge(struct hf_graph_chunk *c, uint32_t to
 	return NULL;
 }
 
-/* Adds a root. root.block may be HF_NO_BLOCK: it is then dropped. After the first question for
- * paths or retainers none may be added; after a mark they may, and the next mark counts them.
+/* Adds a root. root.block may be HF_NO_BLOCK: it is then dropped. After the first question for paths or retainers
+ * none may be added; after a mark they may, and the next mark counts them.
  * Errors: NOMEM, BADDATA (there is no such block), USAGE (after a query), UNSUPPORTED (2^32-2 roots and more). */
 struct hf_err *hf_graph_add_root(struct hf_graph *g, const struct hf_root *root) HF_CHECKED;
 

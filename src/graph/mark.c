@@ -127,5 +127,6 @@ struct hf_err *hf_graph_mark(struct hf_graph *g)
 	}
 	hf_free(g->live);
 	g->live = take_ptr(live);
+	g->marked_roots = g->roots.n;
 	return NULL;
 }

@@ -27,6 +27,7 @@ struct search {
 	HF_VEC(struct hf_path) paths;
 	struct hf_map64 held; /* owner and kind of the paths there are */
 	uint64_t work;
+	bool all_marked;
 };
 
 static void deinit_search(struct search *s)
@@ -49,7 +50,7 @@ static struct hf_err *visit(struct search *s, uint32_t block, uint32_t next)
 	struct visit v = {.block = block, .next = next};
 
 	/* What no root reaches can be on no chain. */
-	if (s->seen[block / 8] & bit || (s->g->live && !hf_graph_is_live(s->g, block)))
+	if (s->seen[block / 8] & bit || (s->all_marked && !hf_graph_is_live(s->g, block)))
 		return NULL;
 	s->seen[block / 8] |= bit;
 	return hf_vec_push(&s->visits, v);
@@ -159,6 +160,7 @@ struct hf_err *hf_graph_paths(struct hf_graph *g, uint32_t target, size_t max, s
 {
 	_cleanup_(deinit_search) struct search s = {.g = g, .max = max};
 
+	s.all_marked = g->live && g->marked_roots == g->roots.n;
 	if (target >= g->blocks)
 		return hf_err(HF_USAGE, "block %" PRIu32 " does not exist: there are %" PRIu32, target,
 			      g->blocks);

@@ -48,7 +48,7 @@ static void add_heap(struct shares *s, const struct hf_heap *heap)
 	s->goroutines = add(s->goroutines, known_or_0(heap->goroutines));
 }
 
-/* ---- of what --------------------------------------------------------------------------------------------- */
+/* ---- of what ---------------------------------------------------------------------------------- */
 
 /* Most of the cgroup's private memory is not this process's. */
 static bool is_guest(const struct hf_facts *f)
@@ -93,7 +93,7 @@ static const char *name_frame(const struct shares *s)
 	}
 }
 
-/* ---- how much -------------------------------------------------------------------------------------------- */
+/* ---- how much --------------------------------------------------------------------------------- */
 
 /* The process's private memory that is resident. */
 static uint64_t private_memory(const struct shares *s)
@@ -117,7 +117,7 @@ static void take(struct shares *s, enum share share, uint64_t want, uint64_t *le
 	*left -= s->bytes[share];
 }
 
-/* Lazily freed pages are the system's own figure, and exact; the runtimes' follow, the least doubtful first. */
+/* Lazily freed pages are the system's own figure, and exact; the runtimes' follow, least doubtful first. */
 static void split_private(struct shares *s)
 {
 	uint64_t left = private_memory(s);
@@ -135,8 +135,8 @@ static void split_private(struct shares *s)
 	s->bytes[SHARE_OFFHEAP] = left - s->bytes[SHARE_THREADS];
 }
 
-/* cgroup_file counts shared memory and mapped files, too. Source: Linux Documentation/admin-guide/cgroup-v2.rst,
- * memory.stat */
+/* cgroup_file counts shared memory and mapped files, too.
+ * Source: Linux Documentation/admin-guide/cgroup-v2.rst, memory.stat */
 static void split_files(struct shares *s)
 {
 	const struct hf_facts *f = s->facts;
@@ -197,7 +197,7 @@ enum share hf_shares_largest(const struct shares *s)
 	return largest;
 }
 
-/* ---- notes ----------------------------------------------------------------------------------------------- */
+/* ---- notes ------------------------------------------------------------------------------------ */
 
 static void add_part(struct hf_str *str, uint64_t bytes, const char *what)
 {
@@ -261,7 +261,7 @@ static void add_note(const struct shares *s, enum share share, struct hf_str *st
 	}
 }
 
-/* ---- the answer ------------------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------- */
 
 static char *keep(struct hf_arena *a, struct hf_str *str)
 {

@@ -43,7 +43,7 @@ struct shares {
 	const struct hf_heap *heap;   /* the first; NULL: none */
 	enum frame frame;
 	uint64_t total;
-	uint64_t live, garbage, slots, idle, stacks, metadata, goroutines; /* as the runtimes say, all heaps */
+	uint64_t live, garbage, slots, idle, stacks, metadata, goroutines; /* of all heaps */
 	uint64_t bytes[SHARES_N];
 	uint64_t cache_inactive, cache_dirty;
 	uint64_t excess; /* by how much the parts exceed the total */

@@ -216,7 +216,7 @@ static const struct hf_target_ops live_ops = {
 	.capture = live_capture,
 	.open_file = hf_live_open_file,
 	.read_raw = hf_live_read_raw,
-	.page_states = hf_live_page_states,
+	.page_spans = hf_live_page_spans,
 	.resident = live_resident,
 	.close = live_close,
 };

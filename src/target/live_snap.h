@@ -6,6 +6,7 @@
 
 /* As the members of struct hf_target_ops of the same names. Only while stopped. */
 struct hf_err *hf_live_read_raw(struct hf_target *t, uint64_t addr, void *buf, size_t len) HF_CHECKED;
-struct hf_err *hf_live_page_states(struct hf_target *t, uint64_t addr, size_t pages, uint8_t *ret) HF_CHECKED;
+struct hf_err *hf_live_page_spans(struct hf_target *t, uint64_t start, uint64_t end,
+				  struct hf_page_spans *ret) HF_CHECKED;
 
 #endif

@@ -5,8 +5,9 @@
 #include <elf.h>
 
 /* Untouched pages between two runs that are cheaper as zeros (holes of the file) than as one more segment. */
-#define GAP_PAGES    16u
-#define STATES_PAGES 65536u
+#define GAP_PAGES 16u
+/* How much is asked about at once: bounds what the answer takes. */
+#define STRETCH (UINT64_C(4) << 30)
 
 /* A walk over one mapping's pages. */
 struct walk {
@@ -57,7 +58,7 @@ static struct hf_err *add_lost(struct walk *w, uint64_t start, uint64_t end)
 }
 
 /* Takes a run of pages that are in the same state. */
-static struct hf_err *take_pages(struct walk *w, uint64_t start, uint64_t end, uint8_t state)
+static struct hf_err *take_pages(struct walk *w, uint64_t start, uint64_t end, enum hf_page_state state)
 {
 	bool file = w->kind == HF_MAP_FILE;
 
@@ -77,26 +78,37 @@ static struct hf_err *take_pages(struct walk *w, uint64_t start, uint64_t end, u
 	return NULL;
 }
 
+static struct hf_err *take_spans(struct walk *w, uint64_t start, uint64_t end, const struct hf_page_spans *spans)
+{
+	uint64_t pos = start;
+
+	for (size_t i = 0; i < spans->n; i++) {
+		const struct hf_page_span *span = &spans->at[i];
+
+		if (span->start > pos)
+			HF_TRY(take_pages(w, pos, span->start, HF_PAGE_ABSENT));
+		HF_TRY(take_pages(w, span->start, span->end, span->state));
+		pos = span->end;
+	}
+	return pos < end ? take_pages(w, pos, end, HF_PAGE_ABSENT) : NULL;
+}
+
 static struct hf_err *walk_pages(struct walk *w)
 {
-	_free_ uint8_t *states = hf_malloc(STATES_PAGES);
+	struct hf_page_spans spans = {0};
+	struct hf_err *err = NULL;
 
-	if (!states)
-		return hf_err_nomem();
-	for (uint64_t at = w->map->start; at < w->map->end;) {
-		size_t pages = (size_t)hf_min((w->map->end - at) / HF_ARCH_PAGE, (uint64_t)STATES_PAGES);
-
-		HF_TRY(hf_interrupt_check());
-		HF_TRY(w->t->ops->page_states(w->t, at, pages, states));
-		for (size_t i = 0, next; i < pages; i = next) {
-			next = i + 1;
-			while (next < pages && states[next] == states[i])
-				next++;
-			HF_TRY(take_pages(w, at + i * HF_ARCH_PAGE, at + next * HF_ARCH_PAGE, states[i]));
-		}
-		at += (uint64_t)pages * HF_ARCH_PAGE;
+	for (uint64_t at = w->map->start, next; at < w->map->end && !err; at = next) {
+		next = at + hf_min(w->map->end - at, STRETCH);
+		spans.n = 0;
+		err = hf_interrupt_check();
+		if (!err)
+			err = w->t->ops->page_spans(w->t, at, next, &spans);
+		if (!err)
+			err = take_spans(w, at, next, &spans);
 	}
-	return NULL;
+	hf_vec_deinit(&spans);
+	return err;
 }
 
 static struct hf_err *walk_map(struct hf_target *t, const struct hf_map *map, struct hf_snap_plan *plan)
@@ -110,7 +122,7 @@ static struct hf_err *walk_map(struct hf_target *t, const struct hf_map *map, st
 		plan->skipped_bytes += map->end - map->start;
 		return NULL;
 	}
-	if (w.kind == HF_MAP_WHOLE || !t->ops->page_states)
+	if (w.kind == HF_MAP_WHOLE || !t->ops->page_spans)
 		return add_run(&w, map->start, map->end, false);
 	HF_TRY(walk_pages(&w));
 	if (plan->runs.n > w.first_run && w.kind == HF_MAP_ANON)

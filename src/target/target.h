@@ -65,6 +65,15 @@ enum hf_page_state {
 	HF_PAGE_FILE_CLEAN, /* in memory, belongs to its file (or to shared memory) */
 };
 
+struct hf_page_span {
+	uint64_t start, end;
+	enum hf_page_state state;
+};
+struct hf_page_spans {
+	struct hf_page_span *at;
+	size_t n, cap;
+};
+
 /* What every kind of target implements; `t->arg` is the backend's own. Any member but read, describe and close may be
  * NULL: it then does nothing, or there is none. */
 struct hf_target_ops {
@@ -81,10 +90,11 @@ struct hf_target_ops {
 	/* Opens the file behind a mapping, checked to be that very file. Caller closes *ret. */
 	struct hf_err *(*open_file)(struct hf_target *t, const struct hf_map *map, int *ret);
 	/* For snaps, only while stopped (live_snap.c): as read, but never captures, keeps, or caches a byte. Reads what
-	 * it is told to, so ask page_states first: untouched pages would be made, swapped ones fetched. Thread-safe. */
+	 * it is told to, so ask page_spans first: untouched pages would be made, swapped ones fetched. Thread-safe. */
 	struct hf_err *(*read_raw)(struct hf_target *t, uint64_t addr, void *buf, size_t len);
-	/* One HF_PAGE_ a page of HF_ARCH_PAGE from addr (page-aligned); pages outside of every mapping are absent. */
-	struct hf_err *(*page_states)(struct hf_target *t, uint64_t addr, size_t pages, uint8_t *ret);
+	/* Appends what is known of the pages of [start, end), which are page-aligned: ascending spans of those that are
+	 * not absent. Touches nothing. Errors: NOTPERM, TARGET (it is gone), NOMEM. */
+	struct hf_err *(*page_spans)(struct hf_target *t, uint64_t start, uint64_t end, struct hf_page_spans *ret);
 	/* Bytes of [addr, addr+len) that are in memory, no file or zero-fill to be asked. */
 	uint64_t (*resident)(struct hf_target *t, uint64_t addr, uint64_t len);
 	/* Frees t->arg (which may be NULL) and what it owns, alone: hf_target_close frees t and its members. */

@@ -81,7 +81,7 @@ def main():
     tool, program = sys.argv[1:3]
     print(f"{processor()}, {len(os.sched_getaffinity(0))} processors, Linux {platform.release()}; load before: {os.getloadavg()[0]:.1f}; "
           f"median of {REPEATS}\n")
-    print("| objects | heap | resident | question | wall | peak memory of the tool | a target byte | stopped (tool) | stopped (target) |")
+    print("| objects | heap | resident | question | wall | peak memory of the tool | of the resident size | stopped (tool) | stopped (target) |")
     print("|---:|---:|---:|---|---:|---:|---:|---:|---:|")
     for millions in sys.argv[3:]:
         victim = Victim(program, millions)

@@ -19,7 +19,7 @@ BELOW = {
 HOMES = {
     "libdw": re.compile(r"src/sym/[^/]*\.c$"),
     "libelf": re.compile(r"src/(sym/[^/]*|target/core[^/]*)\.c$"),
-    "jansson": re.compile(r"src/report/.*\.c$"),
+    "jansson": re.compile(r"(src/report/.*|tests/unit/test_report_json)\.c$"),
     "zlib": re.compile(r"src/sym/[^/]*\.c$"),
     "criterion": re.compile(r"tests/unit/[^/]*$"),
 }

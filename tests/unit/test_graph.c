@@ -133,11 +133,25 @@ Test(graph, root_of_no_block_is_dropped)
 	hf_graph_destroy(g);
 }
 
-Test(graph, root_added_after_a_query_is_refused)
+Test(graph, root_added_after_a_mark_is_counted_by_the_next)
 {
 	struct hf_graph *g = make_small(6);
 
+	cr_assert_null(root_graph(g, 3, 0, 0));
 	cr_assert_null(hf_graph_mark(g));
+	cr_assert_null(root_graph(g, 5, 1, 0));
+	assert_live(g, "000110");
+	cr_assert_null(hf_graph_mark(g));
+	assert_live(g, "000111");
+	hf_graph_destroy(g);
+}
+
+Test(graph, root_added_after_a_query_is_refused)
+{
+	struct hf_graph *g = make_small(6);
+	uint32_t blocks, roots;
+
+	cr_assert_null(hf_graph_retainers(g, 0, &blocks, &roots));
 	assert_err(root_graph(g, 5, 0, 0), HF_USAGE, "queried");
 	cr_expect_eq(g->roots.n, 0);
 	hf_graph_destroy(g);

@@ -40,6 +40,24 @@ Test(paths, garbage_has_no_paths)
 	hf_graph_destroy(g);
 }
 
+Test(paths, root_added_after_the_mark_gives_a_path)
+{
+	static const struct test_edge edges[] = {{0, 1}, {2, 1}};
+	struct hf_graph *g = make(3, edges, HF_LEN(edges));
+	struct hf_path *paths;
+	size_t n;
+
+	cr_assert_null(root_graph(g, 0, 1, 1));
+	cr_assert_null(hf_graph_mark(g));
+	cr_assert_null(root_graph(g, 2, 2, 0));
+	cr_assert_null(hf_graph_paths(g, 1, 8, &paths, &n));
+	cr_assert_eq(n, 2);
+	assert_path(&paths[0], 1, (uint32_t[]){2, 1}, 2);
+	assert_path(&paths[1], 0, (uint32_t[]){0, 1}, 2);
+	hf_paths_free(paths, n);
+	hf_graph_destroy(g);
+}
+
 Test(paths, max_of_zero_gives_none)
 {
 	static const struct test_edge edges[] = {{0, 1}};

@@ -1,7 +1,7 @@
-#define _GNU_SOURCE
+#include "core_make.h"
 #include "../../src/base/workers.h"
 #include "../../src/target/facts.h"
-#include "../../src/target/snap.h"
+#include "../../src/target/snap_private.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -94,11 +94,16 @@ static struct hf_err *fake_read(struct hf_target *t, uint64_t addr, void *buf, s
 	return NULL;
 }
 
-static struct hf_err *fake_states(struct hf_target *t, uint64_t addr, size_t n, uint8_t *ret)
+static struct hf_err *fake_spans(struct hf_target *t, uint64_t start, uint64_t end, struct hf_page_spans *ret)
 {
 	const struct pages *pages = t->arg;
 
-	memcpy(ret, pages->states + (addr - pages->base) / PAGE, n);
+	for (uint64_t at = start; at < end; at += PAGE) {
+		struct hf_page_span span = {at, at + PAGE, pages->states[(at - pages->base) / PAGE]};
+
+		if (span.state != HF_PAGE_ABSENT)
+			HF_TRY(hf_vec_push(ret, span));
+	}
 	return NULL;
 }
 
@@ -122,7 +127,7 @@ static const struct hf_target_ops fake_ops = {
 	.kind = "fake",
 	.read = fake_read,
 	.read_raw = fake_read,
-	.page_states = fake_states,
+	.page_spans = fake_spans,
 	.stop = fake_stop,
 	.resume = fake_resume,
 	.close = fake_close,
@@ -342,6 +347,62 @@ Test(snap, memory_of_a_test_is_written_whole)
 	hf_target_close(back);
 	hf_target_close(t);
 	remove_dir();
+}
+
+Test(snap, too_many_segments_are_joined_over_wider_gaps)
+{
+	struct pages pages;
+	struct hf_target *t = open_fake(&pages);
+	struct hf_snap_plan plan = {0};
+
+	for (size_t i = 0; i < PAGES; i += 20)
+		pages.states[i] = HF_PAGE_RESIDENT;
+	cr_assert_null(hf_snap_plan(t, &plan));
+	cr_expect_eq(plan.segs.n, 13);
+	cr_expect_eq(plan.data_bytes, (13 + 15) * PAGE); /* and the mapping's last 15 pages */
+	cr_assert_null(hf_snap_plan_segments(t, &plan, 2));
+	cr_expect_eq(plan.segs.n, 1);
+	cr_expect_eq(plan.data_bytes, PAGES * PAGE);
+	cr_expect_eq(plan.runs.at[12].file_off, 240 * PAGE);
+	hf_snap_plan_deinit(&plan);
+	hf_target_close(t);
+}
+
+Test(snap, pages_on_swap_are_never_joined_over)
+{
+	struct pages pages;
+	struct hf_target *t = open_fake(&pages);
+	struct hf_snap_plan plan = {0};
+
+	pages.states[0] = pages.states[2] = pages.states[4] = HF_PAGE_RESIDENT;
+	pages.states[3] = HF_PAGE_SWAPPED;
+	cr_assert_null(hf_snap_plan(t, &plan));
+	cr_assert_null(hf_snap_plan_segments(t, &plan, 1));
+	cr_expect_eq(plan.segs.n, 2);
+	cr_expect_eq(plan.segs.at[0].end, pages.base + 3 * PAGE);
+	hf_snap_plan_deinit(&plan);
+	hf_target_close(t);
+}
+
+Test(snap, more_segments_than_the_header_can_say_are_written_and_read)
+{
+	struct hf_snap_plan plan = {0};
+	struct hf_target *t = NULL;
+	struct hf_str headers = {0};
+	uint64_t data;
+
+	for (uint64_t i = 0; i < 70000; i++) {
+		struct hf_snap_seg seg = {.start = (i + 1) * 2 * PAGE, .end = (i + 1) * 2 * PAGE + PAGE, .left_out = true};
+
+		cr_assert_null(hf_vec_push(&plan.segs, seg));
+	}
+	cr_assert_null(hf_snap_headers(&plan, 0, &headers, &data));
+	cr_assert_null(made_open_size(headers.s, headers.n, NULL, &t));
+	cr_expect_eq(t->maps.n, 70000);
+	cr_expect_not(t->incomplete);
+	hf_target_close(t);
+	hf_str_deinit(&headers);
+	hf_snap_plan_deinit(&plan);
 }
 
 /* ---- a live process ---- */

@@ -18,7 +18,7 @@ struct text {
 	size_t n;
 };
 
-/* A length in base 128, as Go's binary.Uvarint, then as many bytes. False: overlong, or more than is there. */
+/* A length in base 128, as binary.Uvarint, then as many bytes. False: overlong, or more than is there. */
 static bool take_string(struct text *from, struct text *ret)
 {
 	uint64_t len = 0;

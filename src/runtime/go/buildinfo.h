@@ -20,8 +20,8 @@ struct go_buildinfo {
 	size_t modules_n;
 };
 
-/* Finds the strings. False where there are none: no magic, the pointers of 1.17 and before, truncated, absurd lengths.
- * Where only the module part is damaged: true, with no modules. */
+/* Finds the strings. False where there are none: no magic, the pointers of 1.17 and before, truncated, absurd
+ * lengths. Where only the module part is damaged: true, with no modules. */
 bool go_buildinfo_split(const void *bytes, size_t len, struct go_buildinfo *ret);
 
 /* What the module lines say; strings are in the arena, "" where there is none. */
@@ -33,8 +33,8 @@ struct go_modinfo {
 	size_t deps_n;
 };
 
-/* Lines that make no sense are passed over; what is no printable ASCII becomes '?', what is longer than any path is
- * cut. Errors: NOMEM. Cost: linear in n. */
+/* Lines that make no sense are passed over; what is no printable ASCII becomes '?', what is longer than any
+ * path is cut. Errors: NOMEM. Cost: linear in n. */
 struct hf_err *go_modinfo_parse(const char *text, size_t n, struct hf_arena *arena, struct go_modinfo *ret)
 	HF_CHECKED;
 

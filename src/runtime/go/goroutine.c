@@ -6,6 +6,7 @@
 #define GOROUTINES_MAX 10000000u
 #define G_MAX	       4096u /* bytes of a g; 456 at most so far */
 #define BELOW_SP       256u  /* red zones and pushes in flight */
+#define GAP_MAX	       8192u /* one stack of the smallest kinds */
 #define REASONS_MAX    255u
 #define REASON_LEN_MAX 100u
 #define SCAN_BIT       0x1000u
@@ -19,11 +20,29 @@ bool go_is_running(const struct go_goroutine *g)
 	return g->status == G_RUNNING || (g->status == G_SYSCALL && !g->in_syscall);
 }
 
-static int by_value(const void *a, const void *b)
+static int by_start(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const struct hf_range *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Captures ranges that mostly lie close together in few copies: to ask for what lies between is cheaper than to ask
+ * again. Sorts them. */
+static struct hf_err *capture_close(struct go *go, struct hf_range *ranges, size_t n)
+{
+	size_t used = 0;
+
+	if (!n)
+		return NULL;
+	qsort(ranges, n, sizeof(*ranges), by_start);
+	for (size_t i = 1; i < n; i++) {
+		if (ranges[i].start <= ranges[used].end || ranges[i].start - ranges[used].end <= GAP_MAX)
+			ranges[used].end = hf_max(ranges[used].end, ranges[i].end);
+		else
+			ranges[++used] = ranges[i];
+	}
+	return hf_target_capture(go->t, ranges, used + 1);
 }
 
 /* The pointers of allgs, in the order in which the goroutines were made. ret  caller frees. */
@@ -56,28 +75,18 @@ static struct hf_err *read_all(struct go *go, uint64_t **ret, size_t *ret_n)
 	return hf_err_prefix(err, "Go's list of goroutines");
 }
 
-/* All g's in few copies: they are heap objects that mostly lie side by side. */
+/* They are heap objects that mostly lie side by side. */
 static struct hf_err *capture_gs(struct go *go, const uint64_t *gs, size_t n, uint64_t size)
 {
-	_cleanup_(hf_free_p) uint64_t *sorted = hf_malloc(n * 8);
-	_cleanup_(hf_free_p) struct hf_range *ranges = hf_calloc(n, sizeof(*ranges));
+	_free_ struct hf_range *ranges = hf_calloc(n, sizeof(*ranges));
 	size_t used = 0;
 
-	if (!sorted || !ranges)
+	if (!ranges)
 		return hf_err_nomem();
-	memcpy(sorted, gs, n * 8);
-	qsort(sorted, n, 8, by_value);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t end;
-
-		if (!sorted[i] || hf_add_overflows(sorted[i], size, &end))
-			continue;
-		if (used && sorted[i] <= hf_align_up(ranges[used - 1].end, HF_ARCH_PAGE))
-			ranges[used - 1].end = hf_max(end, ranges[used - 1].end);
-		else
-			ranges[used++] = (struct hf_range){sorted[i], end};
-	}
-	return hf_target_capture(go->t, ranges, used);
+	for (size_t i = 0; i < n; i++)
+		if (gs[i] && gs[i] <= UINT64_MAX - size)
+			ranges[used++] = (struct hf_range){gs[i], gs[i] + size};
+	return capture_close(go, ranges, used);
 }
 
 struct raw_g {
@@ -139,7 +148,7 @@ static bool decode_g(const struct go *go, uint64_t addr, const struct raw_g *raw
 
 static struct hf_err *read_gs(struct go *go, const uint64_t *gs, size_t n, size_t size)
 {
-	_cleanup_(hf_free_p) uint8_t *bytes = hf_malloc(size);
+	_free_ uint8_t *bytes = hf_malloc(size);
 	struct raw_g raw = {bytes, size};
 	struct go_goroutine g;
 	uint64_t lost = 0;
@@ -177,7 +186,7 @@ static void add_range(struct hf_range *ranges, size_t *n, uint64_t start, uint64
 
 static struct hf_err *capture_stacks(struct go *go)
 {
-	_cleanup_(hf_free_p) struct hf_range *ranges = hf_calloc(go->goroutines.n * 3, sizeof(*ranges));
+	_free_ struct hf_range *ranges = hf_calloc(go->goroutines.n * 3, sizeof(*ranges));
 	size_t n = 0;
 
 	if (!ranges)
@@ -190,7 +199,7 @@ static struct hf_err *capture_stacks(struct go *go)
 		if (g->async_safe_point && g->xregs_addr && g->xregs_addr < UINT64_MAX - XREGS_BYTES)
 			add_range(ranges, &n, g->xregs_addr, g->xregs_addr + XREGS_BYTES);
 	}
-	return hf_target_capture(go->t, ranges, n);
+	return capture_close(go, ranges, n);
 }
 
 static const char *read_reason(struct go *go, uint64_t header_addr)
@@ -244,7 +253,7 @@ const char *go_wait_reason(struct go *go, const struct go_goroutine *g)
 
 struct hf_err *go_goroutines_read(struct go *go)
 {
-	_cleanup_(hf_free_p) uint64_t *gs = NULL;
+	_free_ uint64_t *gs = NULL;
 	int32_t size = go_off(go, G_SIZE);
 	size_t n = 0;
 

@@ -21,6 +21,15 @@ static struct hf_err *gather_local(void *arg, const struct hf_local *local)
 		.size = local->piece_size,
 	};
 
+	size_t n = strlen(local->name);
+
+	/* "held.ptr", "held.len", "held.cap" are the parts of a slice that lives in pieces. */
+	if (n > 4 && !strcmp(local->name + n - 4, ".ptr") && go_type_get(g->go, one.type)->kind == GO_KIND_POINTER) {
+		one.name = hf_arena_strndup(&g->go->names, local->name, n - 4);
+		one.bare_pointer = true;
+		if (!one.name)
+			return hf_err_nomem();
+	}
 	if (!one.size)
 		one.size = (uint32_t)hf_min(go_type_get(g->go, one.type)->size, (uint64_t)UINT32_MAX);
 	if (local->closure_offset >= 0) {
@@ -52,9 +61,13 @@ struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
 		return hf_err_nomem();
 	}
 	HF_TRY(hf_map64_put(&go->locals, pc, go->locals_list->at.n - 1));
-	/* Damaged DWARF costs names, no more. */
-	if (hf_syms_has_dwarf(go->syms))
+	/* While a call is under way its function's variables are where they will be after it: at the return address. The
+	 * compiler says of the call itself that they are still in registers, which the callee has long used for others.
+	 * Damaged DWARF costs names, no more. */
+	if (hf_syms_has_dwarf(go->syms)) {
+		hf_err_ignore(hf_syms_walk_locals(go->syms, pc + 1, gather_local, &g));
 		hf_err_ignore(hf_syms_walk_locals(go->syms, pc, gather_local, &g));
+	}
 	*ret = g.locals;
 	return NULL;
 }
@@ -65,6 +78,26 @@ const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bo
 		if (local->captured == captured && offset >= local->cfa_offset && offset - local->cfa_offset < (int64_t)local->size)
 			return local;
 	return NULL;
+}
+
+#define CLOSURE_WORDS 32
+
+bool go_stack_closure(struct go *go, uint64_t slot, uint64_t *ret_code, uint64_t *ret_offset)
+{
+	for (uint64_t i = 1; i < CLOSURE_WORDS; i++) {
+		uint64_t word;
+		struct go_func f;
+
+		if (hf_err_ignore(hf_target_read_u64(go->t, slot - i * 8, &word)))
+			return false;
+		/* Only a function value holds an entry address; return addresses lie behind calls. */
+		if (!go_find_func(go, word, &f))
+			continue;
+		*ret_code = word;
+		*ret_offset = i * 8;
+		return f.entry == word;
+	}
+	return false;
 }
 
 void go_locals_deinit(struct go *go)

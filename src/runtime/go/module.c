@@ -156,7 +156,7 @@ static struct hf_err *load_tables(struct go *go, const struct raw_module *raw, s
 
 static struct hf_err *read_module(struct go *go, uint64_t addr, uint64_t *ret_next)
 {
-	_cleanup_(hf_free_p) uint8_t *bytes = NULL;
+	_free_ uint8_t *bytes = NULL;
 	struct raw_module raw;
 	struct go_module m = {.addr = addr};
 	int32_t size = go_off(go, MODULEDATA_SIZE), bad = go_off(go, MODULEDATA_BAD);

@@ -26,7 +26,7 @@ static bool is_hidden(struct go *go, uint32_t type)
 	const char *name = go_type_name(go, type);
 
 	return !strcmp(name, "sync.Map") || !strncmp(name, "internal/sync.HashTrieMap[", 26) || !strncmp(name, "sync/atomic.Pointer[", 20) ||
-	       !strncmp(name, "internal/runtime/atomic.Pointer[", 32) || !strcmp(name, "sync/atomic.Value");
+	       !strncmp(name, "internal/runtime/atomic.Pointer[", 32) || !strcmp(name, "sync/atomic.Value") || !strncmp(name, "internal/sync.indirect[", 23);
 }
 
 /* Adds the type that an interface holds where offset is its data word: ".(*main.T)". */
@@ -523,6 +523,7 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 	const go_locals *locals;
 	const struct go_local *local;
 	struct go_func f;
+	uint64_t code, offset;
 
 	if (root->owner >= go->goroutines.n)
 		return NULL;
@@ -542,8 +543,12 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 	local = go_local_find(locals, (int64_t)(root->slot - frame->cfa), false);
 	if (local) {
 		hf_str_addf(via, ".%s", local->name);
-		add_slot_path(go, local->type, local->piece_offset + (root->slot - frame->cfa - (uint64_t)local->cfa_offset),
-			      word_before(go, root->slot), via);
+		if (!local->bare_pointer)
+			add_slot_path(go, local->type, local->piece_offset + (root->slot - frame->cfa - (uint64_t)local->cfa_offset),
+				      word_before(go, root->slot), via);
+	} else if (go_stack_closure(go, root->slot, &code, &offset) && go_find_func(go, code, &f)) {
+		hf_str_addf(via, "(%s)", f.name);
+		return add_captured(go, code, offset, word_before(go, root->slot), via);
 	}
 	return NULL;
 }

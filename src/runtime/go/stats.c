@@ -10,7 +10,7 @@
 #define PROCS_MAX   100000
 #define SPAN_MAX    4096 /* bytes of an mspan that we believe */
 
-/* Go 1.24 runtime/sizeclasses.go, class_to_size; 1.26 internal/runtime/gc/sizeclasses.go; the same in 1.27. */
+/* Go 1.24 runtime/sizeclasses.go, class_to_size; 1.26 and 1.27 internal/runtime/gc/sizeclasses.go. */
 static const uint16_t usual_sizes[] = {
 	0,     8,     16,    24,    32,    48,    64,    80,    96,    112,   128,   144,   160,   176,
 	192,   208,   224,   240,   256,   288,   320,   352,   384,   416,   448,   480,   512,   576,

@@ -444,6 +444,9 @@ static uint32_t weak_type(struct go *go, const struct view *view, const struct g
 	if ((type->shape == GO_SHAPE_BACKING || type->shape == GO_SHAPE_STRING) &&
 	    (span->noscan || (type->elem && view->offset % hf_max(go_type_get(go, type->elem)->size, (uint64_t)1) == 0)))
 		return view->type;
+	/* So is a pointer to the first of many numbers. */
+	if (type->shape == GO_SHAPE_VALUE && span->noscan && !view->offset && type->kind && type->kind < GO_KIND_ARRAY)
+		return go_type_shape(go, GO_SHAPE_BACKING, view->type, 0);
 	if (type->shape == GO_SHAPE_VALUE)
 		return go_type_shape(go, GO_SHAPE_PART, view->type, 0);
 	return view->offset ? GO_NO_TYPE : view->type;
@@ -578,6 +581,10 @@ static void type_stack_slot(struct typing *t, const struct go_raw_root *root, co
 	uint32_t n;
 	const struct go_slot *slots = go_type_slots(t->go, local->type, &n);
 
+	if (local->bare_pointer) {
+		offer(t, root->value, go_type_shape(t->go, GO_SHAPE_BACKING, go_type_get(t->go, local->type)->elem, 0), 0);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t bytes[24] = {0};
 		struct go_slot one = slots[i];
@@ -597,6 +604,22 @@ static void type_stack_slot(struct typing *t, const struct go_raw_root *root, co
 	}
 }
 
+/* A captured variable of a closure on the stack. */
+static struct hf_err *type_stack_closure(struct typing *t, const struct go_raw_root *root)
+{
+	const go_locals *locals;
+	const struct go_local *local;
+	uint64_t code, offset;
+
+	if (!go_stack_closure(t->go, root->slot, &code, &offset))
+		return NULL;
+	HF_TRY(go_locals_at(t->go, code, &locals));
+	local = go_local_find(locals, (int64_t)offset, true);
+	if (local)
+		type_stack_slot(t, root, local, (int64_t)offset);
+	return NULL;
+}
+
 static struct hf_err *type_stacks(struct typing *t)
 {
 	for (size_t i = 0; i < t->go->stack_roots.n && !t->err; i++) {
@@ -612,6 +635,8 @@ static struct hf_err *type_stacks(struct typing *t)
 		local = go_local_find(locals, (int64_t)(root->slot - frame->cfa), false);
 		if (local)
 			type_stack_slot(t, root, local, (int64_t)(root->slot - frame->cfa));
+		else
+			HF_TRY(type_stack_closure(t, root));
 	}
 	return t->err;
 }

@@ -11,9 +11,6 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live) HF_CHE
 /* The type of a block and where in it the type's value starts (after a header, or at an inner offset). */
 uint32_t go_block_type(struct go *go, uint32_t block, uint64_t *ret_offset);
 
-/* What a type is of a block's content: its size and where it repeats. */
-uint64_t go_shape_stride(struct go *go, const struct go_type *type); /* bytes of one element; 0: does not repeat */
-
 /* Map layouts; Swiss (1.24) or buckets. */
 #define GO_GROUP_SLOTS 8
 
@@ -24,11 +21,15 @@ struct go_local {
 	int64_t cfa_offset; /* closures' captured variables: the offset in the closure */
 	uint32_t piece_offset, size;
 	bool captured;
+	bool bare_pointer; /* the pointer of a slice or string that the compiler took apart */
 };
 typedef HF_VEC(struct go_local) go_locals;
 struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret) HF_CHECKED;
 /* The local that covers a CFA offset (or closure offset); NULL: none is known. */
 const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bool captured);
+/* A closure that lies on the stack (deferred, or never escaping): true where slot is one of its captured variables;
+ * where its code is, and the slot's offset in it. */
+bool go_stack_closure(struct go *go, uint64_t slot, uint64_t *ret_code, uint64_t *ret_offset);
 void go_locals_deinit(struct go *go);
 
 #endif

@@ -3,7 +3,7 @@
 
 #define VERSION_MAX 256
 
-/* The executable's section; from the target's memory where the file cannot be had (a core without its executable).
+/* The executable's section; from the target's memory where the file has no bytes of it.
  * False: there is none, or it cannot be read. */
 static bool find_buildinfo(struct hf_target *t, struct hf_syms *s, struct hf_scratch *scratch,
 			   struct go_buildinfo *ret)
