@@ -192,8 +192,11 @@ void hf_shares_say(const struct shares *s, struct hf_str *ret)
 	say_largest(s, largest, ret);
 	if (largest == SHARE_CACHE)
 		say_cache(s, ret);
-	if (s->heap && largest > SHARE_GARBAGE)
+	if (s->heap && largest > SHARE_GARBAGE) {
 		hf_str_addf(ret, "; the %s heap is %s live", runtime_name(s), hf_shares_size(s->live).s);
+		if (s->bytes[SHARE_LIVE] < s->live - s->live / 4)
+			hf_str_addf(ret, ", %s of it in memory", hf_shares_size(s->bytes[SHARE_LIVE]).s);
+	}
 	hf_str_add(ret, ".");
 	if (s->heap && largest == SHARE_GARBAGE)
 		say_collector(s, ret);

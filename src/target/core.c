@@ -32,14 +32,17 @@ static struct hf_err *explain_fault(struct hf_target *t, const struct hf_core_pi
 		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is not in the core", addr);
 	switch (piece->kind) {
 	case HF_PIECE_TRUNCATED:
-		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is in the part of the core that is cut off", addr);
+		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is in the part of the core that is cut off",
+				 addr);
 	case HF_PIECE_LOST:
 		return hf_err_at(HF_FAULT, addr,
 				 "0x%" PRIx64 " was on swap or unreadable when the snap was taken", addr);
 	case HF_PIECE_NO_FILE:
-		return hf_err_at(HF_FAULT, addr,
-				 "0x%" PRIx64 " is in %.200s: the core leaves it out, and that file is not here or not the same",
-				 addr, path);
+		return hf_err_at(
+			HF_FAULT, addr,
+			"0x%" PRIx64
+			" is in %.200s: the core leaves it out, and that file is not here or not the same",
+			addr, path);
 	default:
 		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is mapped, but not readable", addr);
 	}
@@ -128,7 +131,8 @@ static const struct hf_target_ops core_ops = {
 	.close = core_close,
 };
 
-/* The size is that of now: a core that shrinks while it is read is not defended against (as with any mapped file). */
+/* The size is that of now: a core that shrinks while it is read is not defended against (as with any
+ * mapped file). */
 static struct hf_err *map_core(struct hf_core *core)
 {
 	struct stat st;
@@ -139,9 +143,11 @@ static struct hf_err *map_core(struct hf_core *core)
 	if (S_ISDIR(st.st_mode))
 		return hf_err(HF_TARGET, "core %s: is a directory, not a core file", core->path);
 	if (!S_ISREG(st.st_mode))
-		return hf_err(HF_TARGET, "core %s: is not a regular file: write the core to a file first", core->path);
+		return hf_err(HF_TARGET, "core %s: is not a regular file: write the core to a file first",
+			      core->path);
 	if (!st.st_size)
-		return hf_err(HF_TARGET, "core %s: is empty (0 bytes): see ulimit -c and free disk space", core->path);
+		return hf_err(HF_TARGET, "core %s: is empty (0 bytes): see ulimit -c and free disk space",
+			      core->path);
 	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, core->fd, 0);
 	if (bytes == MAP_FAILED)
 		return hf_err(HF_IO, "core %s: cannot be mapped: %s", core->path, strerror(errno));

@@ -22,7 +22,7 @@ enum hf_piece_kind {
 	HF_PIECE_BYTES,
 	HF_PIECE_ZEROS,
 	HF_PIECE_TRUNCATED,
-	HF_PIECE_LOST,	  /* our note: on swap, or unreadable, when the snap was taken */
+	HF_PIECE_LOST,    /* our note: on swap, or unreadable, when the snap was taken */
 	HF_PIECE_NO_FILE, /* of a file that is not here, or could not be checked */
 	HF_PIECE_NO_READ, /* mapped, but nothing can be read there */
 };
@@ -56,7 +56,7 @@ enum hf_ids_verdict {
 /* A file that the core names, or -e. */
 struct hf_core_file {
 	const char *path; /* as the core names it */
-	char *disk;	  /* where it was opened; NULL: not opened, not to be used */
+	char *disk;       /* where it was opened; NULL: not opened, not to be used */
 	struct hf_build_ids ids;
 	bool executable; /* some of it is mapped so */
 	const uint8_t *bytes;
@@ -86,11 +86,11 @@ struct hf_core {
 	HF_VEC(struct hf_core_file) files; /* ascending by path */
 	HF_VEC(struct hf_range) lost;
 	HF_VEC(struct hf_core_piece) pieces; /* ascending, not overlapping */
-	const char *note; /* ours; NULL: a foreign core */
+	const char *note;                    /* ours; NULL: a foreign core */
 	size_t note_len;
 	bool has_auxv, has_entries;
-	bool own_maps;	      /* t->maps are those of our note: what they do not name was not mapped */
-	bool headers_whole;   /* every PT_LOAD is known */
+	bool own_maps;      /* t->maps are those of our note: what they do not name was not mapped */
+	bool headers_whole; /* every PT_LOAD is known */
 	char comm[17];
 	const char *main_path; /* the executable, as the core names it; NULL: unknown */
 };
@@ -105,7 +105,8 @@ void hf_core_phdr(const struct hf_core *core, size_t i, Elf64_Phdr *ret); /* i <
 /* core_notes.c: threads, auxv, files, our note. */
 struct hf_err *hf_core_read_notes(struct hf_target *t) HF_CHECKED;
 /* A copy in t->names, fit for a message's one line. Errors: NOMEM. */
-struct hf_err *hf_core_keep_text(struct hf_target *t, const char *text, size_t n, const char **ret) HF_CHECKED;
+struct hf_err *hf_core_keep_text(struct hf_target *t, const char *text, size_t n, const char **ret)
+	HF_CHECKED;
 /* core_note_own.c: what our note says: facts, maps, threads' names, lost pages. */
 struct hf_err *hf_core_read_own_note(struct hf_target *t) HF_CHECKED;
 
@@ -122,7 +123,8 @@ const struct hf_core_file *hf_core_find_file(const struct hf_core *core, const c
 struct hf_err *hf_core_open_file(struct hf_target *t, const struct hf_map *map, int *ret) HF_CHECKED;
 void hf_core_close_files(struct hf_core *core);
 
-/* build_id.c: of an ELF image (a whole file, or as much of its beginning as there is). False: no ELF64 image. */
+/* build_id.c: of an ELF image (a whole file, or as much of its beginning as there is). False: no ELF64
+ * image. */
 bool hf_build_ids_read(const void *image, size_t len, struct hf_build_ids *ret);
 enum hf_ids_verdict hf_build_ids_compare(const struct hf_build_ids *a, const struct hf_build_ids *b);
 /* The first 12 digits of the id by which a and b were compared; buf of 16 bytes or more; returns buf. */

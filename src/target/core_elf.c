@@ -7,9 +7,9 @@ static const struct {
 	uint16_t machine;
 	const char *name;
 } machines[] = {
-	{EM_386, "32-bit x86"}, {EM_ARM, "32-bit ARM"},	  {EM_AARCH64, "arm64"},     {EM_PPC64, "POWER"},
-	{EM_S390, "s390"},	{EM_RISCV, "RISC-V"},	  {EM_MIPS, "MIPS"},	     {EM_SPARCV9, "SPARC"},
-	{EM_PPC, "PowerPC"},	{EM_LOONGARCH, "LoongArch"},
+	{EM_386, "32-bit x86"}, {EM_ARM, "32-bit ARM"},      {EM_AARCH64, "arm64"}, {EM_PPC64, "POWER"},
+	{EM_S390, "s390"},      {EM_RISCV, "RISC-V"},        {EM_MIPS, "MIPS"},     {EM_SPARCV9, "SPARC"},
+	{EM_PPC, "PowerPC"},    {EM_LOONGARCH, "LoongArch"},
 };
 
 static const struct {
@@ -27,8 +27,8 @@ static struct hf_err *explain_no_elf(const struct hf_core *core)
 {
 	for (size_t i = 0; i < HF_LEN(packers); i++)
 		if (core->size >= packers[i].n && !memcmp(core->bytes, packers[i].magic, packers[i].n))
-			return hf_err(HF_TARGET, "core %s: is compressed by %s: unpack it first (%s)", core->path,
-				      packers[i].name, packers[i].tool);
+			return hf_err(HF_TARGET, "core %s: is compressed by %s: unpack it first (%s)",
+				      core->path, packers[i].name, packers[i].tool);
 	return hf_err(HF_TARGET, "core %s: is not an ELF file, so not a core", core->path);
 }
 
@@ -56,8 +56,8 @@ static struct hf_err *check_ident(const struct hf_core *core)
 	if (core->size < SELFMAG || memcmp(ident, ELFMAG, SELFMAG))
 		return explain_no_elf(core);
 	if (core->size < sizeof(Elf64_Ehdr))
-		return hf_err(HF_TARGET, "core %s: is cut off within its first header, after %zu bytes", core->path,
-			      core->size);
+		return hf_err(HF_TARGET, "core %s: is cut off within its first header, after %zu bytes",
+			      core->path, core->size);
 	if (ident[EI_DATA] != ELFDATA2LSB)
 		return hf_err(HF_TARGET, "core %s: is of a big-endian machine: only x86-64 cores can be read",
 			      core->path);
@@ -65,13 +65,16 @@ static struct hf_err *check_ident(const struct hf_core *core)
 	if (machine != hf_arch_elf_machine) {
 		for (size_t i = 0; i < HF_LEN(machines); i++)
 			if (machines[i].machine == machine)
-				return hf_err(HF_TARGET, "core %s: is of a %s machine: only %s cores can be read",
+				return hf_err(HF_TARGET,
+					      "core %s: is of a %s machine: only %s cores can be read",
 					      core->path, machines[i].name, hf_arch_name);
-		return hf_err(HF_TARGET, "core %s: is of another machine (ELF number %u): only %s cores can be read",
+		return hf_err(HF_TARGET,
+			      "core %s: is of another machine (ELF number %u): only %s cores can be read",
 			      core->path, machine, hf_arch_name);
 	}
 	if (ident[EI_CLASS] != ELFCLASS64)
-		return hf_err(HF_TARGET, "core %s: is of a 32-bit process: only 64-bit cores can be read", core->path);
+		return hf_err(HF_TARGET, "core %s: is of a 32-bit process: only 64-bit cores can be read",
+			      core->path);
 	return check_type(core, hf_load_u16(ident + offsetof(Elf64_Ehdr, e_type)));
 }
 
@@ -80,8 +83,8 @@ void hf_core_phdr(const struct hf_core *core, size_t i, Elf64_Phdr *ret)
 	memcpy(ret, core->bytes + core->phoff + i * sizeof(*ret), sizeof(*ret));
 }
 
-/* How many program headers there are. PN_XNUM: the number is in the first section header, which the kernel writes at
- * the very end of the file, so that a truncated core has lost it. */
+/* How many program headers there are. PN_XNUM: the number is in the first section header, which the kernel
+ * writes at the very end of the file, so that a truncated core has lost it. */
 static struct hf_err *count_headers(struct hf_target *t)
 {
 	struct hf_core *core = t->arg;
@@ -95,19 +98,21 @@ static struct hf_err *count_headers(struct hf_target *t)
 	if (!want)
 		return hf_err(HF_BADDATA, "core %s: has no program headers, so no memory", core->path);
 	if (ehdr.e_phentsize != sizeof(Elf64_Phdr))
-		return hf_err(HF_BADDATA, "core %s: its program headers are %u bytes long instead of %zu", core->path,
-			      ehdr.e_phentsize, sizeof(Elf64_Phdr));
-	if (want == PN_XNUM && ehdr.e_shoff < core->size &&
-	    core->size - ehdr.e_shoff >= sizeof(Elf64_Shdr)) {
+		return hf_err(HF_BADDATA, "core %s: its program headers are %u bytes long instead of %zu",
+			      core->path, ehdr.e_phentsize, sizeof(Elf64_Phdr));
+	if (want == PN_XNUM && ehdr.e_shoff < core->size && core->size - ehdr.e_shoff >= sizeof(Elf64_Shdr)) {
 		want = hf_load_u32(core->bytes + ehdr.e_shoff + offsetof(Elf64_Shdr, sh_info));
 	} else if (want == PN_XNUM) {
 		core->headers_whole = false;
-		hf_target_warn(t, true, "the core is truncated: it has %u segments or more, and their number is lost",
+		hf_target_warn(t, true,
+			       "the core is truncated: it has %u segments or more, and their number is lost",
 			       PN_XNUM);
 		want = hf_min(want, room);
 	}
 	if (room < want || !room)
-		return hf_err(HF_TARGET, "core %s: is cut off within its program headers: %" PRIu64 " of %" PRIu64 " are there",
+		return hf_err(HF_TARGET,
+			      "core %s: is cut off within its program headers: %" PRIu64 " of %" PRIu64
+			      " are there",
 			      core->path, room, want);
 	core->phoff = ehdr.e_phoff;
 	core->phnum = (size_t)want;
@@ -128,8 +133,8 @@ static int compare_starts(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Drops what shares bytes of the file with another segment (else a small file could claim any amount of memory), or
- * overlaps another in memory. Returns how many. */
+/* Drops what shares bytes of the file with another segment (else a small file could claim any amount of
+ * memory), or overlaps another in memory. Returns how many. */
 static size_t drop_overlaps(struct hf_core *core)
 {
 	uint64_t end = 0;
@@ -200,7 +205,9 @@ static struct hf_err *read_segments(struct hf_target *t, uint64_t *ret_end)
 	}
 	bad += drop_overlaps(core);
 	if (bad)
-		hf_target_warn(t, true, "the core is damaged: %zu of its segments contradict themselves or one another and are passed over",
+		hf_target_warn(t, true,
+			       "the core is damaged: %zu of its segments contradict themselves or one "
+			       "another and are passed over",
 			       bad);
 	return NULL;
 }
@@ -215,7 +222,8 @@ struct hf_err *hf_core_read_headers(struct hf_target *t)
 	elf_version(EV_CURRENT);
 	core->elf = elf_memory((char *)(uintptr_t)core->bytes, core->size);
 	if (!core->elf || elf_kind(core->elf) != ELF_K_ELF)
-		return hf_err(HF_BADDATA, "core %s: its ELF header is damaged: %s", core->path, elf_errmsg(-1));
+		return hf_err(HF_BADDATA, "core %s: its ELF header is damaged: %s", core->path,
+			      elf_errmsg(-1));
 	HF_TRY(count_headers(t));
 	HF_TRY(read_segments(t, &end));
 	if (end > core->size)

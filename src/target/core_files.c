@@ -138,7 +138,8 @@ static const char *find_main(const struct hf_target *t)
 	return t->facts->exe[0] && hf_core_find_file(core, t->facts->exe) ? t->facts->exe : NULL;
 }
 
-/* The file of the core that exe is: the main one, or else any of the same build-id (as where ld.so was run). */
+/* The file of the core that exe is: the main one, or else any of the same build-id (as where ld.so was
+ * run). */
 static struct hf_core_file *match_exe(struct hf_core *core, const struct hf_build_ids *ids)
 {
 	struct hf_core_file *main_file = core->main_path ? find_file(core, core->main_path) : NULL;
@@ -151,12 +152,13 @@ static struct hf_core_file *match_exe(struct hf_core *core, const struct hf_buil
 	return main_file;
 }
 
-static struct hf_err *say_mismatch(const struct hf_core *core, const char *exe, const struct hf_build_ids *ids,
-				   const struct hf_core_file *file)
+static struct hf_err *say_mismatch(const struct hf_core *core, const char *exe,
+				   const struct hf_build_ids *ids, const struct hf_core_file *file)
 {
 	char theirs[16], ours[16];
 
-	return hf_err(HF_TARGET, "%s does not belong to core %s: its build-id is %s, the core's is %s (%.200s)", exe,
+	return hf_err(HF_TARGET,
+		      "%s does not belong to core %s: its build-id is %s, the core's is %s (%.200s)", exe,
 		      core->path, hf_build_ids_format(ids, &file->ids, ours, sizeof(ours)),
 		      hf_build_ids_format(&file->ids, ids, theirs, sizeof(theirs)), file->path);
 }
@@ -170,15 +172,19 @@ static struct hf_err *place_exe(struct hf_target *t, const char *exe, struct hf_
 	enum hf_ids_verdict verdict;
 
 	if (!file) {
-		hf_target_warn(t, false, "the core does not say which file it is of, so %s could not be put to use", exe);
+		hf_target_warn(t, false,
+			       "the core does not say which file it is of, so %s could not be put to use",
+			       exe);
 		return NULL;
 	}
 	verdict = hf_build_ids_compare(&file->ids, ids);
 	if (verdict == HF_IDS_DIFFER)
 		return say_mismatch(core, exe, ids, file);
 	if (verdict == HF_IDS_UNKNOWN)
-		hf_target_warn(t, false, "nothing in the core tells whether %s belongs to it (no build-id): taken on trust",
-			       exe);
+		hf_target_warn(
+			t, false,
+			"nothing in the core tells whether %s belongs to it (no build-id): taken on trust",
+			exe);
 	file->disk = hf_strdup(exe);
 	if (!file->disk)
 		return hf_err_nomem();
@@ -203,7 +209,8 @@ static struct hf_err *use_exe(struct hf_target *t, const char *exe)
 	if (!hf_build_ids_read(opened.bytes, opened.size, &ids))
 		err = hf_err(HF_TARGET, "the executable that was given: %s: is not a 64-bit ELF file", exe);
 	else if (hf_load_u16(opened.bytes + offsetof(Elf64_Ehdr, e_machine)) != hf_arch_elf_machine)
-		err = hf_err(HF_TARGET, "the executable that was given: %s: is not of an %s machine", exe, hf_arch_name);
+		err = hf_err(HF_TARGET, "the executable that was given: %s: is not of an %s machine", exe,
+			     hf_arch_name);
 	else
 		err = place_exe(t, exe, &opened, &ids);
 	unmap_file(&opened);
@@ -235,14 +242,15 @@ static struct hf_err *use_named(struct hf_core_file *file)
 	return err;
 }
 
-/* A program cannot be understood without its executable; libraries that are missing are said together, in one line;
- * data files are nobody's concern until they are read. */
+/* A program cannot be understood without its executable; libraries that are missing are said together, in
+ * one line; data files are nobody's concern until they are read. */
 struct missing {
 	size_t n;
 	char first[256];
 };
 
-static void note_missing(struct hf_target *t, const struct hf_core_file *file, const char *why, struct missing *ret)
+static void note_missing(struct hf_target *t, const struct hf_core_file *file, const char *why,
+			 struct missing *ret)
 {
 	const struct hf_core *core = t->arg;
 
@@ -277,11 +285,15 @@ static struct hf_err *use_all_named(struct hf_target *t)
 		hf_err_ignore(err);
 	}
 	if (missing.n > 1)
-		hf_target_warn(t, false, "%zu mapped files are not at hand, so what the core leaves out of them cannot be read; the first is %s",
+		hf_target_warn(t, false,
+			       "%zu mapped files are not at hand, so what the core leaves out of them cannot "
+			       "be read; the first is %s",
 			       missing.n, missing.first);
 	else if (missing.n)
-		hf_target_warn(t, false, "a mapped file is not at hand, so what the core leaves out of it cannot be read: %s",
-			       missing.first);
+		hf_target_warn(
+			t, false,
+			"a mapped file is not at hand, so what the core leaves out of it cannot be read: %s",
+			missing.first);
 	return NULL;
 }
 
@@ -304,14 +316,17 @@ struct hf_err *hf_core_open_file(struct hf_target *t, const struct hf_map *map, 
 	int fd;
 
 	if (!file)
-		return hf_err_at(HF_TARGET, map->start, "the mapping at 0x%" PRIx64 " is of no file", map->start);
+		return hf_err_at(HF_TARGET, map->start, "the mapping at 0x%" PRIx64 " is of no file",
+				 map->start);
 	if (!file->disk)
-		return hf_err(HF_TARGET, "%.200s: is not here, or not the file that the core is of", file->path);
+		return hf_err(HF_TARGET, "%.200s: is not here, or not the file that the core is of",
+			      file->path);
 	fd = open(file->disk, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return hf_err(HF_IO, "%s: %s", file->disk, strerror(errno));
-	if (fstat(fd, &st) || st.st_dev != file->dev || st.st_ino != file->ino || (size_t)st.st_size != file->size ||
-	    st.st_mtim.tv_sec != file->mtime.tv_sec || st.st_mtim.tv_nsec != file->mtime.tv_nsec) {
+	if (fstat(fd, &st) || st.st_dev != file->dev || st.st_ino != file->ino ||
+	    (size_t)st.st_size != file->size || st.st_mtim.tv_sec != file->mtime.tv_sec ||
+	    st.st_mtim.tv_nsec != file->mtime.tv_nsec) {
 		close(fd);
 		return hf_err(HF_TARGET, "%s: was replaced while we read", file->disk);
 	}

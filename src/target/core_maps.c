@@ -21,10 +21,10 @@ const uint8_t *hf_core_seg_bytes(const struct hf_core *core, uint64_t addr, uint
 	return core->bytes + core->segs.at[lo].offset + (addr - core->segs.at[lo].start);
 }
 
-/* One mapping of a foreign core: what a segment and an entry of NT_FILE, either of which may be NULL, say of it.
- * Whether it is shared is not in a core. */
-static struct hf_err *add_map(struct hf_target *t, uint64_t start, uint64_t end, const struct hf_core_seg *seg,
-			      const struct hf_core_entry *entry)
+/* One mapping of a foreign core: what a segment and an entry of NT_FILE, either of which may be NULL, say
+ * of it. Whether it is shared is not in a core. */
+static struct hf_err *add_map(struct hf_target *t, uint64_t start, uint64_t end,
+			      const struct hf_core_seg *seg, const struct hf_core_entry *entry)
 {
 	struct hf_map map = {.start = start, .end = end, .path = ""};
 
@@ -89,7 +89,8 @@ static void mark_in_core(struct hf_target *t)
 		while (i < core->segs.n && core->segs.at[i].mem_end <= map->start)
 			i++;
 		map->in_core = false;
-		for (size_t k = i; k < core->segs.n && core->segs.at[k].start < map->end && !map->in_core; k++)
+		for (size_t k = i; k < core->segs.n && core->segs.at[k].start < map->end && !map->in_core;
+		     k++)
 			map->in_core = core->segs.at[k].file_end > hf_max(map->start, core->segs.at[k].start);
 	}
 }
@@ -115,7 +116,8 @@ static struct hf_err *add_piece(struct hf_core *core, uint64_t start, uint64_t e
 	return start < end ? hf_vec_push(&core->pieces, piece) : NULL;
 }
 
-static struct hf_err *add_file_pieces(struct hf_core *core, const struct hf_map *map, uint64_t start, uint64_t end)
+static struct hf_err *add_file_pieces(struct hf_core *core, const struct hf_map *map, uint64_t start,
+				      uint64_t end)
 {
 	const struct hf_core_file *file = hf_core_find_file(core, map->path);
 	uint64_t off = map->offset + (start - map->start), there, page_end;
@@ -130,7 +132,8 @@ static struct hf_err *add_file_pieces(struct hf_core *core, const struct hf_map 
 }
 
 /* What the part of a map reads as of which the core holds no bytes. */
-static struct hf_err *add_left_out(struct hf_core *core, const struct hf_map *map, uint64_t start, uint64_t end)
+static struct hf_err *add_left_out(struct hf_core *core, const struct hf_map *map, uint64_t start,
+				   uint64_t end)
 {
 	bool special = map->path[0] == '[' && !strncmp(map->path, "[v", 2); /* vvar, vsyscall, vdso */
 

@@ -46,7 +46,8 @@ static struct hf_err *take_thread(struct hf_target *t, const struct note *note)
 	struct hf_thread thread = {.state = HF_THREAD_STOPPED};
 
 	if (note->len < sizeof(struct elf_prstatus)) {
-		hf_target_warn(t, true, "a thread of the core has a damaged NT_PRSTATUS note and is passed over");
+		hf_target_warn(t, true,
+			       "a thread of the core has a damaged NT_PRSTATUS note and is passed over");
 		return NULL;
 	}
 	thread.tid = (pid_t)hf_load_u32(note->desc + offsetof(struct elf_prstatus, pr_pid));
@@ -62,7 +63,8 @@ static void take_psinfo(struct hf_target *t, const struct note *note)
 
 	if (note->len < sizeof(struct elf_prpsinfo) || core->comm[0])
 		return;
-	take_text(core->comm, sizeof(core->comm), (const char *)note->desc + offsetof(struct elf_prpsinfo, pr_fname), 16);
+	take_text(core->comm, sizeof(core->comm),
+		  (const char *)note->desc + offsetof(struct elf_prpsinfo, pr_fname), 16);
 	t->pid = (pid_t)hf_load_u32(note->desc + offsetof(struct elf_prpsinfo, pr_pid));
 }
 
@@ -70,7 +72,7 @@ static struct hf_err *take_auxv(struct hf_target *t, const struct note *note)
 {
 	struct hf_core *core = t->arg;
 
-	if (core->has_auxv)
+	if (core->has_auxv || !note->len)
 		return NULL;
 	core->has_auxv = true;
 	HF_TRY(hf_vec_reserve(&t->auxv, note->len));
@@ -135,7 +137,8 @@ static struct hf_err *take_files(struct hf_target *t, const struct note *note)
 		struct hf_core_entry entry = {.start = hf_load_u64(row), .end = hf_load_u64(row + 8)};
 		size_t n = strnlen(name, (size_t)(end - name));
 
-		if (entry.start >= entry.end || hf_mul_overflows(hf_load_u64(row + 16), unit, &entry.offset) ||
+		if (entry.start >= entry.end ||
+		    hf_mul_overflows(hf_load_u64(row + 16), unit, &entry.offset) ||
 		    entry.offset > INT64_MAX) {
 			bad++;
 		} else {
@@ -146,7 +149,9 @@ static struct hf_err *take_files(struct hf_target *t, const struct note *note)
 	}
 	bad += order_entries(core);
 	if (bad || i < count)
-		hf_target_warn(t, true, "the core's list of mapped files is damaged: %" PRIu64 " of %" PRIu64 " entries are passed over",
+		hf_target_warn(t, true,
+			       "the core's list of mapped files is damaged: %" PRIu64 " of %" PRIu64
+			       " entries are passed over",
 			       count - core->entries.n, count);
 	return NULL;
 }
@@ -184,7 +189,8 @@ static struct hf_err *take_note(struct hf_target *t, const struct note *note)
 	}
 }
 
-/* left  how many bytes of notes may yet be read: no more than the file has, however many headers point at the same. */
+/* left  how many bytes of notes may yet be read: no more than the file has, however many headers point at
+ * the same. */
 static struct hf_err *read_note_segment(struct hf_target *t, const Elf64_Phdr *phdr, uint64_t *left)
 {
 	struct hf_core *core = t->arg;
@@ -203,7 +209,8 @@ static struct hf_err *read_note_segment(struct hf_target *t, const Elf64_Phdr *p
 	data = elf_getdata_rawchunk(core->elf, (int64_t)phdr->p_offset, len,
 				    phdr->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
 	if (!data)
-		return hf_err(HF_BADDATA, "core %s: its notes cannot be read: %s", core->path, elf_errmsg(-1));
+		return hf_err(HF_BADDATA, "core %s: its notes cannot be read: %s", core->path,
+			      elf_errmsg(-1));
 	while ((next = gelf_getnote(data, off, &nhdr, &name, &desc)) > 0) {
 		struct note note = {
 			.owner = (const char *)data->d_buf + name,
@@ -217,8 +224,9 @@ static struct hf_err *read_note_segment(struct hf_target *t, const Elf64_Phdr *p
 		off = next;
 	}
 	if (len == phdr->p_filesz && off < len)
-		hf_target_warn(t, true, "the core's notes are damaged: the last %zu of %zu bytes make no sense", len - off,
-			       len);
+		hf_target_warn(t, true,
+			       "the core's notes are damaged: the last %zu of %zu bytes make no sense",
+			       len - off, len);
 	return NULL;
 }
 

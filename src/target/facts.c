@@ -69,7 +69,7 @@ struct hf_err *hf_facts_set_text(char **text, const char *value, size_t n)
 
 static struct hf_err *set_no_texts(struct hf_facts *facts)
 {
-	char **texts[] = {&facts->comm,	       &facts->exe,	 &facts->cmdline,
+	char **texts[] = {&facts->comm,        &facts->exe,      &facts->cmdline,
 			  &facts->cgroup_path, &facts->hostname, &facts->tool_version};
 
 	for (size_t i = 0; i < HF_LEN(texts); i++)
@@ -198,7 +198,8 @@ static uint64_t count_present(int proc_fd, uint64_t start, uint64_t end)
 	return sum * HF_ARCH_PAGE;
 }
 
-/* Of a process with one thread: the kernel's [stack]. Where a program's further threads have theirs, nobody says. */
+/* Of a process with one thread: the kernel's [stack]. Where a program's further threads have theirs,
+ * nobody says. */
 static void read_stack(int proc_fd, struct hf_facts *facts)
 {
 	int fd = facts->threads == 1 ? openat(proc_fd, "maps", O_RDONLY | O_CLOEXEC) : -1;
@@ -212,7 +213,8 @@ static void read_stack(int proc_fd, struct hf_facts *facts)
 	while (fgets(line, sizeof(line), maps)) {
 		uint64_t start, end;
 
-		if (strstr(line, " [stack]\n") && sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 && start < end)
+		if (strstr(line, " [stack]\n") && sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 &&
+		    start < end)
 			facts->thread_stacks = count_present(proc_fd, start, end);
 	}
 	fclose(maps);

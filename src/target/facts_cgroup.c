@@ -13,7 +13,7 @@
 
 /* What /proc/PID/cgroup and /proc/self/mountinfo say of the memory controller. */
 struct place {
-	int version;	     /* 0: none */
+	int version;         /* 0: none */
 	char path[PATH_MAX]; /* in the hierarchy */
 	char dir[PATH_MAX];  /* of the mount: where the hierarchy's `inside` shows */
 	char inside[PATH_MAX];
@@ -34,8 +34,8 @@ static bool has_word(const char *list, size_t n, const char *word)
 	return false;
 }
 
-/* Lines "4:memory:/path" (v1) and "0::/path" (v2). In a hybrid system memory may be in either: v1 has it where it is
- * named. Source: cgroups(7), /proc/pid/cgroup */
+/* Lines "4:memory:/path" (v1) and "0::/path" (v2). In a hybrid system memory may be in either: v1 has it
+ * where it is named. Source: cgroups(7), /proc/pid/cgroup */
 static void find_path(const char *text, struct place *ret)
 {
 	for (const char *line = text; *line; line = strchrnul(line, '\n'), line += *line == '\n') {
@@ -113,8 +113,9 @@ static bool find_mount(const char *root, struct place *ret)
 	return false;
 }
 
-/* The cgroup's directory, relative to the mount; NULL where it does not show there: a path with ".." leads out of our
- * cgroup namespace, and a mount of a part of the hierarchy (a container's) shows that part only. */
+/* The cgroup's directory, relative to the mount; NULL where it does not show there: a path with ".." leads
+ * out of our cgroup namespace, and a mount of a part of the hierarchy (a container's) shows that part
+ * only. */
 static const char *path_in_mount(const struct place *place)
 {
 	size_t n = strlen(place->inside);
@@ -213,7 +214,8 @@ static void read_v1(int dir, struct hf_facts *facts)
 	facts->cgroup_peak = read_number(dir, "memory.max_usage_in_bytes");
 	facts->cgroup_high = read_v1_limit(dir, "memory.soft_limit_in_bytes");
 	facts->cgroup_max = read_v1_limit(dir, "memory.limit_in_bytes");
-	facts->cgroup_swap_max = subtract(read_v1_limit(dir, "memory.memsw.limit_in_bytes"), facts->cgroup_max);
+	facts->cgroup_swap_max =
+		subtract(read_v1_limit(dir, "memory.memsw.limit_in_bytes"), facts->cgroup_max);
 	facts->cgroup_kernel = read_number(dir, "memory.kmem.usage_in_bytes");
 	facts->cgroup_sock = read_number(dir, "memory.kmem.tcp.usage_in_bytes");
 	facts->cgroup_events_max = read_number(dir, "memory.failcnt");
@@ -227,13 +229,14 @@ static void read_v1(int dir, struct hf_facts *facts)
 	facts->cgroup_shmem = find_total(text, "shmem");
 	facts->cgroup_swap = find_total(text, "swap");
 	if (facts->cgroup_swap == HF_UNKNOWN)
-		facts->cgroup_swap = subtract(read_number(dir, "memory.memsw.usage_in_bytes"), facts->cgroup_current);
+		facts->cgroup_swap =
+			subtract(read_number(dir, "memory.memsw.usage_in_bytes"), facts->cgroup_current);
 	hf_facts_read_text(dir, "memory.oom_control", &str);
 	facts->cgroup_events_oom_kill = hf_facts_find_number(hf_str_get(&str), "oom_kill");
 }
 
-/* Opens the cgroup that accounts for the process: its own, or, where v2's controller is not enabled so far down, the
- * nearest one above. Cuts path to that one. -1: none. */
+/* Opens the cgroup that accounts for the process: its own, or, where v2's controller is not enabled so far
+ * down, the nearest one above. Cuts path to that one. -1: none. */
 static int open_accounting(const char *base, const char *usage, char *path)
 {
 	for (;;) {

@@ -105,8 +105,9 @@ static struct hf_err *parse_pair(struct hf_facts *facts, const char *key, char *
 		const char *key;
 		char **text;
 	} texts[] = {
-		{"comm", &facts->comm},		       {"exe", &facts->exe},	       {"cmdline", &facts->cmdline},
-		{"cgroup_path", &facts->cgroup_path}, {"hostname", &facts->hostname}, {"tool_version", &facts->tool_version},
+		{"comm", &facts->comm},         {"exe", &facts->exe},
+		{"cmdline", &facts->cmdline},   {"cgroup_path", &facts->cgroup_path},
+		{"hostname", &facts->hostname}, {"tool_version", &facts->tool_version},
 	};
 
 	for (size_t i = 0; i < HF_LEN(texts); i++)

@@ -129,6 +129,8 @@ static struct hf_err *live_stop(struct hf_target *t)
 	hf_image_destroy(take_ptr(live->image));
 	for (size_t i = 0; i < HF_LOST_REASONS; i++)
 		live->lost[i] = 0;
+	if (!live->prepared)
+		live->set_aside = 0;
 	HF_TRY(hf_live_stop_threads(t));
 	err = refresh_maps(t);
 	if (!err)

@@ -42,16 +42,16 @@ struct hf_live {
 	int proc_fd; /* /proc/PID */
 	int task_fd; /* the same, or /proc/PID/task/TID of a living thread where the leader has ended */
 	int pid_fd;  /* -1 where the kernel has none */
-	int mem_fd, pagemap_fd;   /* pagemap: -1 where it may not be read */
-	uint64_t start;           /* of the process, ticks since boot: a reused pid has another */
-	bool our_child;           /* its end is our caller's to wait for */
-	bool no_scan;             /* the kernel has no PAGEMAP_SCAN (Linux 6.7): pagemap is read instead */
-	struct hf_tracer *tracer; /* while stopped */
-	sigset_t old_mask;        /* the caller's, while stopped */
-	struct hf_image *image;   /* of the last stop; NULL before the first */
-	struct hf_image
-		*prepared; /* mirrors for the next stop, their memory set aside, nothing captured; or NULL */
-	pthread_mutex_t lock; /* reads that miss the image; files; lost */
+	int mem_fd, pagemap_fd;    /* pagemap: -1 where it may not be read */
+	uint64_t start;            /* of the process, ticks since boot: a reused pid has another */
+	bool our_child;            /* its end is our caller's to wait for */
+	bool no_scan;              /* the kernel has no PAGEMAP_SCAN (Linux 6.7): pagemap is read instead */
+	struct hf_tracer *tracer;  /* while stopped */
+	sigset_t old_mask;         /* the caller's, while stopped */
+	struct hf_image *image;    /* of the last stop; NULL before the first */
+	struct hf_image *prepared; /* mirrors for the next stop: memory of ours, nothing captured; or NULL */
+	uint64_t set_aside;        /* bytes of it, or of the image's, that are ours already */
+	pthread_mutex_t lock;      /* reads that miss the image; files; lost */
 	HF_VEC(struct hf_live_file) files;
 	bool mounts_read;
 	HF_VEC(uint64_t) remote_devs;           /* mounted file systems that may block */

@@ -226,13 +226,23 @@ static struct hf_err *read_hole(struct plan *p, const struct seg *hole)
 	return NULL;
 }
 
+/* What was set aside before the stop has been counted there. */
+static struct hf_err *check_headroom(struct plan *p)
+{
+	uint64_t ours = hf_min(p->bytes, p->live->set_aside);
+
+	HF_TRY(hf_headroom_check(p->bytes - ours));
+	p->live->set_aside -= ours;
+	return NULL;
+}
+
 static struct hf_err *run_plan(struct plan *p)
 {
 	hf_vec_each(&p->segs, seg) {
 		HF_TRY(hf_interrupt_check());
 		HF_TRY(plan_seg(p, seg));
 	}
-	HF_TRY(hf_headroom_check(p->bytes));
+	HF_TRY(check_headroom(p));
 	HF_TRY(copy_pieces(p));
 	HF_TRY(copy_swapped(p));
 	hf_vec_each(&p->holes, hole)

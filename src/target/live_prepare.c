@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define PIECE (UINT64_C(4) << 20)
+#define PIECE    (UINT64_C(4) << 20)
+#define HUGE_MIN (UINT64_C(32) << 20)
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Source: Linux 5.14 include/uapi/asm-generic/mman-common.h */
@@ -71,6 +72,18 @@ static struct hf_err *populate_piece(void *arg, size_t i, unsigned worker)
 	return NULL;
 }
 
+/* Huge pages are set aside four times as fast, but would waste memory on what is sparse. */
+static void advise_huge(const struct hf_region *r, uint64_t start, uint64_t end,
+			const struct hf_page_runs *runs)
+{
+	uint64_t present = 0;
+
+	hf_vec_each(runs, run)
+		present += run->state == HF_RUN_PRESENT ? run->end - run->start : 0;
+	if (end - start >= HUGE_MIN && present >= (end - start) / 8 * 7)
+		madvise(r->bytes + (start - r->start), end - start, MADV_HUGEPAGE);
+}
+
 /* Adds the mirrors of the pages of [start, end), in one mapping and region, that are present. */
 static struct hf_err *add_pieces(struct hf_live *live, const struct hf_map *map, struct hf_region *r,
 				 uint64_t start, uint64_t end, struct pieces *ret)
@@ -80,6 +93,8 @@ static struct hf_err *add_pieces(struct hf_live *live, const struct hf_map *map,
 
 	if (!err && runs.n)
 		err = hf_region_reserve(r);
+	if (!err && runs.n)
+		advise_huge(r, start, end, &runs);
 	for (size_t i = 0; i < runs.n && !err; i++)
 		for (uint64_t at = runs.at[i].start; at < runs.at[i].end && !err; at += PIECE)
 			if (runs.at[i].state == HF_RUN_PRESENT)
@@ -118,7 +133,9 @@ static struct hf_err *populate(struct hf_target *t, const struct hf_ranges *rang
 	hf_vec_each(pieces, piece)
 		bytes += piece->len;
 	HF_TRY(hf_headroom_check(bytes));
-	return hf_parallel(pieces->n, populate_piece, pieces);
+	HF_TRY(hf_parallel(pieces->n, populate_piece, pieces));
+	((struct hf_live *)t->arg)->set_aside = bytes;
+	return NULL;
 }
 
 struct hf_err *hf_live_prepare(struct hf_target *t, const struct hf_range *ranges, size_t n)
@@ -129,6 +146,7 @@ struct hf_err *hf_live_prepare(struct hf_target *t, const struct hf_range *range
 	struct hf_err *err;
 
 	hf_image_destroy(take_ptr(live->prepared));
+	live->set_aside = 0;
 	HF_TRY(hf_image_create(t, &live->prepared));
 	err = hf_ranges_normalise(ranges, n, &sorted);
 	if (!err)

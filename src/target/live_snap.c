@@ -23,8 +23,8 @@ struct scan_arg {
 /* Source: Linux Documentation/admin-guide/mm/pagemap.rst */
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define PAGEMAP_FILE	(UINT64_C(1) << 61) /* or shared anonymous */
-#define PAGEMAP_GUARD	(UINT64_C(1) << 58) /* Linux 6.15: MADV_GUARD_INSTALL, shown as swapped */
+#define PAGEMAP_FILE    (UINT64_C(1) << 61) /* or shared anonymous */
+#define PAGEMAP_GUARD   (UINT64_C(1) << 58) /* Linux 6.15: MADV_GUARD_INSTALL, shown as swapped */
 
 struct hf_err *hf_live_read_raw(struct hf_target *t, uint64_t addr, void *buf, size_t len)
 {
@@ -39,8 +39,8 @@ struct hf_err *hf_live_read_raw(struct hf_target *t, uint64_t addr, void *buf, s
 		if (!n)
 			return hf_err(HF_TARGET, "process %d ended, or execed, while it was read", live->pid);
 		if (n < 0)
-			return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " of %s cannot be read: %s", addr, t->label,
-					 strerror(errno));
+			return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " of %s cannot be read: %s", addr,
+					 t->label, strerror(errno));
 		to += n;
 		addr += (uint64_t)n;
 		len -= (size_t)n;
@@ -55,7 +55,8 @@ static enum hf_page_state state_of(bool present, bool swapped, bool file)
 	return file ? HF_PAGE_FILE_CLEAN : HF_PAGE_RESIDENT;
 }
 
-static struct hf_err *add_span(struct hf_page_spans *spans, uint64_t start, uint64_t end, enum hf_page_state state)
+static struct hf_err *add_span(struct hf_page_spans *spans, uint64_t start, uint64_t end,
+			       enum hf_page_state state)
 {
 	struct hf_page_span *last = spans->n ? &spans->at[spans->n - 1] : NULL;
 
@@ -69,11 +70,12 @@ static struct hf_err *add_span(struct hf_page_spans *spans, uint64_t start, uint
 }
 
 /* Its cost follows what is there, not how large the range is.     ret  false where the kernel cannot. */
-static struct hf_err *scan_by_ioctl(struct hf_live *live, uint64_t start, uint64_t end, struct hf_page_spans *spans,
-				    bool *ret)
+static struct hf_err *scan_by_ioctl(struct hf_live *live, uint64_t start, uint64_t end,
+				    struct hf_page_spans *spans, bool *ret)
 {
 	struct page_region found[512];
-	struct scan_arg arg = {.size = sizeof(arg), .end = end, .vec = (uintptr_t)found, .vec_len = HF_LEN(found)};
+	struct scan_arg arg = {
+		.size = sizeof(arg), .end = end, .vec = (uintptr_t)found, .vec_len = HF_LEN(found)};
 	size_t before = spans->n;
 
 	arg.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED;
@@ -92,15 +94,17 @@ static struct hf_err *scan_by_ioctl(struct hf_live *live, uint64_t start, uint64
 
 			/* The kernel's one page of zeros is nobody's. */
 			if (!(has & SCAN_ZERO))
-				HF_TRY(add_span(spans, found[i].start, found[i].end,
-						state_of(has & SCAN_PRESENT, has & SCAN_SWAPPED, has & SCAN_FILE)));
+				HF_TRY(add_span(
+					spans, found[i].start, found[i].end,
+					state_of(has & SCAN_PRESENT, has & SCAN_SWAPPED, has & SCAN_FILE)));
 		}
 	}
 	*ret = true;
 	return NULL;
 }
 
-static struct hf_err *scan_by_pagemap(struct hf_live *live, uint64_t start, uint64_t end, struct hf_page_spans *spans)
+static struct hf_err *scan_by_pagemap(struct hf_live *live, uint64_t start, uint64_t end,
+				      struct hf_page_spans *spans)
 {
 	uint64_t entries[4096];
 
@@ -121,13 +125,16 @@ static struct hf_err *scan_by_pagemap(struct hf_live *live, uint64_t start, uint
 	return NULL;
 }
 
-struct hf_err *hf_live_page_spans(struct hf_target *t, uint64_t start, uint64_t end, struct hf_page_spans *ret)
+struct hf_err *hf_live_page_spans(struct hf_target *t, uint64_t start, uint64_t end,
+				  struct hf_page_spans *ret)
 {
 	struct hf_live *live = t->arg;
 	bool done = false;
 
 	if (live->pagemap_fd < 0)
-		return hf_err(HF_NOTPERM, "%s: /proc/%d/pagemap cannot be read, so a snap would touch pages that it must not: run as its user, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+		return hf_err(HF_NOTPERM,
+			      "%s: /proc/%d/pagemap cannot be read, so a snap would touch pages that it must "
+			      "not: run as its user, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
 			      t->label, live->pid);
 	if (!live->no_scan)
 		HF_TRY(scan_by_ioctl(live, start, end, ret, &done));

@@ -118,11 +118,12 @@ static struct hf_err *note_lost(struct snap *snap)
 		hf_str_addf(&text, "%" PRIx64 "-%" PRIx64 "\n", range->start, range->end);
 	HF_TRY(hf_str_check(&text));
 	if (text.n > snap->lost_room)
-		return hf_err(HF_TARGET, "%s: too much of its memory cannot be read (%s in %zu places)", snap->t->label,
-			      hf_format_size(broken, size, sizeof(size)), snap->copy.lost.n);
+		return hf_err(HF_TARGET, "%s: too much of its memory cannot be read (%s in %zu places)",
+			      snap->t->label, hf_format_size(broken, size, sizeof(size)), snap->copy.lost.n);
 	memcpy(snap->notes.s + snap->lost, text.s, text.n);
 	if (swapped)
-		hf_target_warn(snap->t, true, "%s on swap are not in the snap: fetching them would have cost the process",
+		hf_target_warn(snap->t, true,
+			       "%s on swap are not in the snap: fetching them would have cost the process",
 			       hf_format_size(swapped, size, sizeof(size)));
 	if (broken)
 		hf_target_warn(snap->t, true, "%s that could not be read are not in the snap",
@@ -165,7 +166,8 @@ static struct hf_err *copy_core(struct hf_target *t, const char *path, struct hf
 	if (!fstat(core->fd, &st))
 		HF_TRY(hf_snap_file_check_room(&file, (uint64_t)st.st_blocks * 512));
 	for (off_t at = 0; (uint64_t)at < core->size;) {
-		off_t from = lseek(core->fd, at, SEEK_DATA), to = from < 0 ? -1 : lseek(core->fd, from, SEEK_HOLE);
+		off_t from = lseek(core->fd, at, SEEK_DATA),
+		      to = from < 0 ? -1 : lseek(core->fd, from, SEEK_HOLE);
 
 		if (from < 0 && errno == ENXIO)
 			break;

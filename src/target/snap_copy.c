@@ -90,10 +90,12 @@ static struct hf_err *copy_window(void *arg, size_t i, unsigned worker)
 						  pass->copy->data_off + done));
 			done = start;
 		}
-		HF_TRY(read_pages(pass, run->start + (start - run->file_off), buf + (start - from), end - start));
+		HF_TRY(read_pages(pass, run->start + (start - run->file_off), buf + (start - from),
+				  end - start));
 		have = end;
 	}
-	return hf_snap_file_write(pass->copy->file, buf + (done - from), have - done, pass->copy->data_off + done);
+	return hf_snap_file_write(pass->copy->file, buf + (done - from), have - done,
+				  pass->copy->data_off + done);
 }
 
 struct hf_err *hf_snap_copy_memory(struct hf_snap_copy *copy)
@@ -106,7 +108,8 @@ struct hf_err *hf_snap_copy_memory(struct hf_snap_copy *copy)
 	return hf_parallel((size_t)((copy->plan->data_bytes + WINDOW - 1) / WINDOW), copy_window, &pass);
 }
 
-/* Past the end of a file its pages are not to be read; within its last one they are zero, as they are in buf. */
+/* Past the end of a file its pages are not to be read; within its last one they are zero, as they are in
+ * buf. */
 static struct hf_err *copy_run_of_file(struct pass *pass, const struct hf_snap_run *run, int fd)
 {
 	uint64_t len = run->end - run->start, got = 0;

@@ -12,8 +12,8 @@
 
 static struct hf_err *io_error(const struct hf_snap_file *file, int error)
 {
-	return hf_err(error == EACCES || error == EPERM ? HF_NOTPERM : HF_IO, "%s: cannot be written: %s", file->path,
-		      strerror(error));
+	return hf_err(error == EACCES || error == EPERM ? HF_NOTPERM : HF_IO, "%s: cannot be written: %s",
+		      file->path, strerror(error));
 }
 
 static struct hf_err *check_path(const struct hf_snap_file *file)
@@ -85,7 +85,8 @@ struct hf_err *hf_snap_file_check_room(const struct hf_snap_file *file, uint64_t
 	return NULL;
 }
 
-struct hf_err *hf_snap_file_write(const struct hf_snap_file *file, const void *bytes, size_t len, uint64_t off)
+struct hf_err *hf_snap_file_write(const struct hf_snap_file *file, const void *bytes, size_t len,
+				  uint64_t off)
 {
 	const uint8_t *from = bytes;
 

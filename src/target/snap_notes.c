@@ -17,7 +17,8 @@ static void add_padding(struct hf_str *out)
 
 static void add_note(struct hf_str *out, const char *owner, uint32_t type, const void *desc, size_t len)
 {
-	Elf64_Nhdr head = {.n_namesz = (uint32_t)strlen(owner) + 1, .n_descsz = (uint32_t)len, .n_type = type};
+	Elf64_Nhdr head = {
+		.n_namesz = (uint32_t)strlen(owner) + 1, .n_descsz = (uint32_t)len, .n_type = type};
 
 	hf_str_addn(out, (const char *)&head, sizeof(head));
 	hf_str_addn(out, owner, head.n_namesz);
@@ -92,8 +93,9 @@ static void add_threads(struct hf_str *out, const struct hf_target *t, struct hf
 	}
 }
 
-struct hf_err *hf_snap_notes(struct hf_target *t, const struct hf_facts *facts, const struct hf_snap_plan *plan,
-			     struct hf_str *ret, size_t *ret_lost, size_t *ret_lost_room)
+struct hf_err *hf_snap_notes(struct hf_target *t, const struct hf_facts *facts,
+			     const struct hf_snap_plan *plan, struct hf_str *ret, size_t *ret_lost,
+			     size_t *ret_lost_room)
 {
 	_cleanup_(hf_str_deinit) struct hf_str text = {0}, lines = {0};
 	size_t lost, room = LOST_ROOM + plan->lost.n * 34;
@@ -128,7 +130,8 @@ static void add_phdr(struct hf_str *out, const Elf64_Phdr *phdr)
 	hf_str_addn(out, (const char *)phdr, sizeof(*phdr));
 }
 
-struct hf_err *hf_snap_headers(const struct hf_snap_plan *plan, size_t notes_len, struct hf_str *ret, uint64_t *ret_data)
+struct hf_err *hf_snap_headers(const struct hf_snap_plan *plan, size_t notes_len, struct hf_str *ret,
+			       uint64_t *ret_data)
 {
 	size_t phnum = plan->segs.n + 1;
 	bool many = phnum >= PN_XNUM;

@@ -31,7 +31,8 @@ void hf_snap_plan_deinit(struct hf_snap_plan *plan)
 static struct hf_err *add_run(struct walk *w, uint64_t start, uint64_t end, bool from_file)
 {
 	struct hf_snap_run run = {.start = start, .end = end, .map = w->map, .from_file = from_file};
-	struct hf_snap_run *last = w->plan->runs.n > w->first_run ? &w->plan->runs.at[w->plan->runs.n - 1] : NULL;
+	struct hf_snap_run *last =
+		w->plan->runs.n > w->first_run ? &w->plan->runs.at[w->plan->runs.n - 1] : NULL;
 
 	w->plan->resident_bytes += end - start;
 	if (last && last->end == start && last->from_file == from_file) {
@@ -78,7 +79,8 @@ static struct hf_err *take_pages(struct walk *w, uint64_t start, uint64_t end, e
 	return NULL;
 }
 
-static struct hf_err *take_spans(struct walk *w, uint64_t start, uint64_t end, const struct hf_page_spans *spans)
+static struct hf_err *take_spans(struct walk *w, uint64_t start, uint64_t end,
+				 const struct hf_page_spans *spans)
 {
 	uint64_t pos = start;
 
@@ -113,7 +115,8 @@ static struct hf_err *walk_pages(struct walk *w)
 
 static struct hf_err *walk_map(struct hf_target *t, const struct hf_map *map, struct hf_snap_plan *plan)
 {
-	struct walk w = {.t = t, .plan = plan, .map = map, .kind = hf_map_kind(map), .first_run = plan->runs.n};
+	struct walk w = {
+		.t = t, .plan = plan, .map = map, .kind = hf_map_kind(map), .first_run = plan->runs.n};
 
 	w.zeros_before = w.kind == HF_MAP_ANON;
 	w.nameless_shared = map->shared && (map->deleted || !strncmp(map->path, "/dev/shm/", 9));
@@ -130,8 +133,8 @@ static struct hf_err *walk_map(struct hf_target *t, const struct hf_map *map, st
 	return NULL;
 }
 
-static struct hf_err *add_segment(struct hf_snap_plan *plan, const struct hf_map *map, uint64_t start, uint64_t end,
-				  bool left_out)
+static struct hf_err *add_segment(struct hf_snap_plan *plan, const struct hf_map *map, uint64_t start,
+				  uint64_t end, bool left_out)
 {
 	struct hf_snap_seg seg = {.start = start, .end = end, .left_out = left_out};
 
@@ -142,7 +145,8 @@ static struct hf_err *add_segment(struct hf_snap_plan *plan, const struct hf_map
 }
 
 /* The segments of one mapping, whose runs are [*i, ...): joined over gaps of up to `gap` bytes. */
-static struct hf_err *segment_map(struct hf_snap_plan *plan, const struct hf_map *map, uint64_t gap, size_t *i)
+static struct hf_err *segment_map(struct hf_snap_plan *plan, const struct hf_map *map, uint64_t gap,
+				  size_t *i)
 {
 	enum hf_map_kind kind = hf_map_kind(map);
 	bool shows_rest = kind == HF_MAP_FILE;
@@ -157,7 +161,8 @@ static struct hf_err *segment_map(struct hf_snap_plan *plan, const struct hf_map
 		for (++*i; *i < plan->runs.n && plan->runs.at[*i].map == map; ++*i) {
 			const struct hf_snap_run *next = &plan->runs.at[*i];
 
-			if (next->start != last->end && !(next->zeros_before && next->start - last->end <= gap))
+			if (next->start != last->end &&
+			    !(next->zeros_before && next->start - last->end <= gap))
 				break;
 			last = next;
 		}

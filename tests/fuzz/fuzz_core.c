@@ -1,4 +1,5 @@
-/* A core of any bytes: opening it, and reading all that it says is there, must end, soon, and without harm. */
+/* A core of any bytes: opening it, and reading all that it says is there, must end, soon, and without
+ * harm. */
 #define _GNU_SOURCE
 #include "../../src/target/core.h"
 #include "../../src/target/facts.h"

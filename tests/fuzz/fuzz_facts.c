@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (hf_err_ignore(hf_facts_parse(hf_str_get(&text), text.n, &again)))
 		abort();
-	if (hf_err_ignore(hf_facts_print(again, &text_again)) || strcmp(hf_str_get(&text), hf_str_get(&text_again)))
+	if (hf_err_ignore(hf_facts_print(again, &text_again)) ||
+	    strcmp(hf_str_get(&text), hf_str_get(&text_again)))
 		abort();
 	hf_facts_destroy(facts);
 	hf_facts_destroy(again);

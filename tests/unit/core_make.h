@@ -30,9 +30,11 @@ struct made_core {
 	struct hf_str file; /* after made_core_link */
 };
 
-static inline void made_note(struct hf_str *out, const char *owner, uint32_t type, const void *desc, size_t len)
+static inline void made_note(struct hf_str *out, const char *owner, uint32_t type, const void *desc,
+			     size_t len)
 {
-	Elf64_Nhdr head = {.n_namesz = (uint32_t)strlen(owner) + 1, .n_descsz = (uint32_t)len, .n_type = type};
+	Elf64_Nhdr head = {
+		.n_namesz = (uint32_t)strlen(owner) + 1, .n_descsz = (uint32_t)len, .n_type = type};
 
 	hf_str_addn(out, (const char *)&head, sizeof(head));
 	hf_str_addn(out, owner, head.n_namesz);
@@ -44,7 +46,8 @@ static inline void made_note(struct hf_str *out, const char *owner, uint32_t typ
 static inline void made_thread(struct made_core *core, int tid, uint64_t pc, uint64_t sp)
 {
 	struct elf_prstatus status = {.pr_pid = tid};
-	struct user_regs_struct regs = {.rip = pc, .rsp = sp, .rax = 0x1111, .r14 = 0x1414, .fs_base = 0x7700};
+	struct user_regs_struct regs = {
+		.rip = pc, .rsp = sp, .rax = 0x1111, .r14 = 0x1414, .fs_base = 0x7700};
 
 	memcpy(&status.pr_reg, &regs, sizeof(regs));
 	made_note(&core->notes, "CORE", NT_PRSTATUS, &status, sizeof(status));
@@ -66,7 +69,8 @@ static inline void made_auxv(struct made_core *core, uint64_t type, uint64_t val
 }
 
 /* One entry of NT_FILE. */
-static inline void made_file(struct made_core *core, uint64_t start, uint64_t end, uint64_t page_off, const char *path)
+static inline void made_file(struct made_core *core, uint64_t start, uint64_t end, uint64_t page_off,
+			     const char *path)
 {
 	uint64_t words[5] = {1, 4096, start, end, page_off};
 	struct hf_str desc = {0};
@@ -77,7 +81,8 @@ static inline void made_file(struct made_core *core, uint64_t start, uint64_t en
 	hf_str_deinit(&desc);
 }
 
-static inline void made_segment(struct made_core *core, uint64_t addr, const void *bytes, uint64_t filesz, uint64_t memsz)
+static inline void made_segment(struct made_core *core, uint64_t addr, const void *bytes, uint64_t filesz,
+				uint64_t memsz)
 {
 	core->segs[core->n++] = (struct made_segment){addr, bytes, filesz, memsz, PF_R | PF_W};
 }
@@ -137,7 +142,8 @@ static inline void made_core_deinit(struct made_core *core)
 }
 
 /* Opens the first `size` bytes of a core. */
-static inline struct hf_err *made_open_size(const void *bytes, size_t size, const char *exe, struct hf_target **ret)
+static inline struct hf_err *made_open_size(const void *bytes, size_t size, const char *exe,
+					    struct hf_target **ret)
 {
 	int fd = memfd_create("core", MFD_CLOEXEC);
 
@@ -153,8 +159,8 @@ static inline struct hf_err *made_open(struct made_core *core, const char *exe, 
 	return made_open_size(core->file.s, core->file.n, exe, ret);
 }
 
-/* An ELF file of one page (0x1000 bytes of header, then 0x1000 of `fill`) with a GNU build-id of 20 times `id`; no id
- * where it is 0. buf of 0x2000 bytes. */
+/* An ELF file of one page (0x1000 bytes of header, then 0x1000 of `fill`) with a GNU build-id of 20 times
+ * `id`; no id where it is 0. buf of 0x2000 bytes. */
 static inline void made_elf(uint8_t *buf, uint8_t id, uint8_t fill)
 {
 	Elf64_Ehdr ehdr = {

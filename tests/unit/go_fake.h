@@ -71,12 +71,13 @@ static inline uint32_t fake_values(struct fake *f, int value, uint32_t before, i
 	int first = value + 1, second = then - value;
 
 	*at++ = (uint8_t)(first >= 0 ? first << 1 : (-first << 1) - 1);
-	*at++ = (uint8_t)before;
+	*at++ = (uint8_t)(before | 0x80);
+	*at++ = (uint8_t)(before >> 7);
 	*at++ = (uint8_t)(second >= 0 ? second << 1 : (-second << 1) - 1);
 	*at++ = (uint8_t)((0x100 - before) | 0x80);
 	*at++ = (uint8_t)((0x100 - before) >> 7);
 	*at++ = 0;
-	f->pctab_n += 6;
+	f->pctab_n += 7;
 	return off;
 }
 
@@ -99,7 +100,7 @@ static inline void fake_func(struct fake *f, const struct fake_func *d)
 	fake_u32(f, at, d->entry);
 	fake_u32(f, at + 4, fake_name(f, d->name));
 	fake_u32(f, at + 16, fake_values(f, 0, 4, d->delta));
-	fake_u32(f, at + 20, fake_values(f, 1, 4, 1));
+	fake_u32(f, at + 20, fake_values(f, 1, 0xf0, 0));
 	fake_u32(f, at + 24, fake_values(f, 10, 0x20, 20));
 	fake_u32(f, at + 28, 3);
 	f->at[at + 40] = d->id;

@@ -12,8 +12,8 @@
 
 static uint8_t elf[0x2000];
 
-/* A victim of two threads: an ELF file's two pages, of which the core has the first; 0x100 bytes of memory and zeros
- * behind them; untouched memory. */
+/* A victim of two threads: an ELF file's two pages, of which the core has the first; 0x100 bytes of memory
+ * and zeros behind them; untouched memory. */
 static void make_victim(struct made_core *core, const char *exe)
 {
 	made_elf(elf, 0xab, 0x55);
@@ -41,7 +41,8 @@ static void write_file(char *path, const void *bytes, size_t len)
 static void expect_error(struct hf_err *err, enum hf_err_code code, const char *part)
 {
 	cr_assert(err, "no error, though expected: %s", part);
-	cr_expect_eq(hf_err_code(err), code, "%s: %s", hf_err_code_name(hf_err_code(err)), hf_err_message(err));
+	cr_expect_eq(hf_err_code(err), code, "%s: %s", hf_err_code_name(hf_err_code(err)),
+		     hf_err_message(err));
 	cr_expect(strstr(hf_err_message(err), part), "'%s' lacks '%s'", hf_err_message(err), part);
 	cr_expect(!strchr(hf_err_message(err), '\n'));
 	hf_err_destroy(err);
@@ -131,7 +132,7 @@ Test(core, memory_comes_from_the_core_the_file_and_zeros)
 	t = open_made(&core, NULL);
 	cr_expect_eq(read_u64(t, HEAP), UINT64_C(0x5555555555555555));
 	cr_expect_eq(read_u64(t, BASE + 0x1ff8), UINT64_C(0x5555555555555555)); /* left out: of the file */
-	cr_expect_eq(read_u64(t, HEAP + 0xfc), UINT64_C(0x55555555));		 /* across the end of its bytes */
+	cr_expect_eq(read_u64(t, HEAP + 0xfc), UINT64_C(0x55555555)); /* across the end of its bytes */
 	cr_expect_eq(read_u64(t, HEAP + 0x3ff8), 0);
 	cr_expect_not_null(t->ops->view(t, HEAP, 0x100));
 	cr_expect_null(t->ops->view(t, HEAP, 0x101));
@@ -231,7 +232,8 @@ Test(core, files_that_cannot_be_opened_say_why)
 	expect_error(hf_target_open_core("/dev/null", NULL, &t), HF_TARGET, "not a regular file");
 }
 
-/* Every length is either a clean error, or a core that says that it is cut off and gives no byte that is not there. */
+/* Every length is either a clean error, or a core that says that it is cut off and gives no byte that is
+ * not there. */
 Test(core, truncated_at_any_byte_is_said)
 {
 	struct made_core core = {0};
@@ -272,12 +274,12 @@ Test(core, contradicting_segments_are_passed_over)
 		size_t i, offset;
 		uint64_t value;
 	} rows[] = {
-		{2, offsetof(Elf64_Phdr, p_filesz), 0x2000},		/* more in the file than in memory */
-		{2, offsetof(Elf64_Phdr, p_vaddr), UINT64_MAX - 0x10},	/* wraps */
-		{2, offsetof(Elf64_Phdr, p_memsz), UINT64_MAX},		/* wraps */
+		{2, offsetof(Elf64_Phdr, p_filesz), 0x2000},            /* more in the file than in memory */
+		{2, offsetof(Elf64_Phdr, p_vaddr), UINT64_MAX - 0x10},  /* wraps */
+		{2, offsetof(Elf64_Phdr, p_memsz), UINT64_MAX},         /* wraps */
 		{2, offsetof(Elf64_Phdr, p_offset), UINT64_MAX - 0x10}, /* wraps */
 		{2, offsetof(Elf64_Phdr, p_offset), UINT64_C(1) << 63},
-		{2, offsetof(Elf64_Phdr, p_vaddr), BASE + 0x1000},	/* overlaps */
+		{2, offsetof(Elf64_Phdr, p_vaddr), BASE + 0x1000}, /* overlaps */
 	};
 
 	for (size_t i = 0; i < HF_LEN(rows); i++) {
@@ -322,7 +324,7 @@ Test(core, damaged_headers_are_bad_data)
 		{offsetof(Elf64_Ehdr, e_phentsize), 12, 2, HF_BADDATA, "12 bytes long"},
 		{offsetof(Elf64_Ehdr, e_phnum), 60000, 2, HF_TARGET, "of 60000 are there"},
 		{offsetof(Elf64_Ehdr, e_phoff), UINT64_MAX, 8, HF_TARGET, "0 of 4 are there"},
-			};
+	};
 
 	for (size_t i = 0; i < HF_LEN(rows); i++) {
 		struct made_core core = {0};
@@ -398,7 +400,8 @@ Test(core, damaged_notes_are_said)
 
 		memcpy(desc, rows[i].desc, rows[i].len);
 		made_thread(&core, 1, 2, 3);
-		made_note(&core.notes, "CORE", rows[i].type, desc, rows[i].len + (rows[i].type == NT_FILE ? 3 : 0));
+		made_note(&core.notes, "CORE", rows[i].type, desc,
+			  rows[i].len + (rows[i].type == NT_FILE ? 3 : 0));
 		made_segment(&core, HEAP, elf, 0x100, 0x100);
 		t = open_made(&core, NULL);
 		cr_expect(t->incomplete, "row %zu", i);
@@ -560,12 +563,13 @@ static struct hf_target *open_with_note(const char *note)
 
 Test(core, our_note_says_facts_maps_threads_and_lost_pages)
 {
-	struct hf_target *t = open_with_note("rss 4096\ncgroup_max max\npid 12\ncomm a\\x0ab\nmaps\n"
-					     "00600000-00608000 rw-p 00000000 00:00 0 [heap]\n"
-					     "00700000-00701000 r--p 00000000 00:00 0 [vvar]\n"
-					     "00702000-00703000 ---p 00000000 00:00 0\n"
-					     "00704000-00705000 rw-s 00000000 00:01 9 /dev/zero (deleted)\n"
-					     "threads\n12 1 main loop\n13 2 \033worker\nlost\n600800-600900\n604000-605000\n\n\n");
+	struct hf_target *t = open_with_note(
+		"rss 4096\ncgroup_max max\npid 12\ncomm a\\x0ab\nmaps\n"
+		"00600000-00608000 rw-p 00000000 00:00 0 [heap]\n"
+		"00700000-00701000 r--p 00000000 00:00 0 [vvar]\n"
+		"00702000-00703000 ---p 00000000 00:00 0\n"
+		"00704000-00705000 rw-s 00000000 00:01 9 /dev/zero (deleted)\n"
+		"threads\n12 1 main loop\n13 2 \033worker\nlost\n600800-600900\n604000-605000\n\n\n");
 
 	cr_expect_eq(t->warnings.n, 0);
 	cr_expect_eq(t->facts->rss, 4096);
@@ -599,7 +603,8 @@ Test(core, a_damaged_note_of_ours_is_said_or_passed_over)
 		{"maps\nlost\nthreads\n", NULL},
 		{"maps\nno mapping\n", "list of mappings is damaged"},
 		{"maps\n00600000-00500000 rw-p 0 0:0 0\n", "list of mappings is damaged"},
-		{"maps\n00600000-00608000 rw-p 0 0:0 0\n00601000-00602000 rw-p 0 0:0 0\n", "list of mappings is damaged"},
+		{"maps\n00600000-00608000 rw-p 0 0:0 0\n00601000-00602000 rw-p 0 0:0 0\n",
+		 "list of mappings is damaged"},
 		{"rss x\nmaps\n\nlost\nzz\n5-4\n1-", "list of mappings is damaged"},
 		{"threads\n12\n99 1 other\nx y z\n", NULL},
 	};

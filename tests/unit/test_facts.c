@@ -26,7 +26,8 @@ static void write_tree(const struct file *files, size_t n)
 		FILE *f;
 
 		snprintf(path, sizeof(path), "%s%s", root, files[i].path);
-		for (char *slash = strchr(path + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		for (char *slash = strchr(path + strlen(root) + 1, '/'); slash;
+		     slash = strchr(slash + 1, '/')) {
 			*slash = '\0';
 			mkdir(path, 0700);
 			*slash = '/';
@@ -63,18 +64,21 @@ static struct hf_facts *read_tree(const struct file *files, size_t n)
 }
 
 #define MOUNT_V2 "25 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
-#define MOUNT_V1 "24 1 0:21 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"                                \
-		 "35 1 0:32 / /sys/fs/cgroup/memory rw,relatime shared:3 - cgroup cgroup rw,memory\n"          \
-		 "41 1 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+#define MOUNT_V1                                                                                             \
+	"24 1 0:21 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"                                         \
+	"35 1 0:32 / /sys/fs/cgroup/memory rw,relatime shared:3 - cgroup cgroup rw,memory\n"                 \
+	"41 1 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
 
 Test(facts, a_process_is_described)
 {
 	static const struct file files[] = {
-		{"/proc/7/status", "Name:\tVmRSS:  1 kB\nUid:\t1000\t0\t0\t0\nNSpid:\t7\t3\t1\nThreads:\t5\nVmHWM:\t   20 kB\n"
-				   "VmSize:\t100 kB\nVmLck:\t0 kB\nVmRSS:\t  12 kB\nRssAnon:\t 8 kB\nRssFile:\t3 kB\n"
-				   "RssShmem:\t1 kB\nVmPTE:\t2 kB\nVmSwap:\t4 kB\n"},
-		{"/proc/7/smaps_rollup", "1000-2000 ---p 0 00:00 0  [rollup]\nRss: 12 kB\nPss:  6 kB\nPss_Dirty: 1 kB\n"
-					 "Shared_Dirty: 2 kB\nPrivate_Dirty: 5 kB\nLazyFree: 1 kB\nAnonHugePages: 2048 kB\n"},
+		{"/proc/7/status",
+		 "Name:\tVmRSS:  1 kB\nUid:\t1000\t0\t0\t0\nNSpid:\t7\t3\t1\nThreads:\t5\nVmHWM:\t   20 kB\n"
+		 "VmSize:\t100 kB\nVmLck:\t0 kB\nVmRSS:\t  12 kB\nRssAnon:\t 8 kB\nRssFile:\t3 kB\n"
+		 "RssShmem:\t1 kB\nVmPTE:\t2 kB\nVmSwap:\t4 kB\n"},
+		{"/proc/7/smaps_rollup",
+		 "1000-2000 ---p 0 00:00 0  [rollup]\nRss: 12 kB\nPss:  6 kB\nPss_Dirty: 1 kB\n"
+		 "Shared_Dirty: 2 kB\nPrivate_Dirty: 5 kB\nLazyFree: 1 kB\nAnonHugePages: 2048 kB\n"},
 		{"/proc/7/stat", "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 5 0 1000 9 9\n"},
 		{"/proc/stat", "cpu 1 2 3\nbtime 1700000000\n"},
 		{"/proc/7/comm", "a) b (c\n"},
@@ -120,8 +124,10 @@ Test(facts, cgroup_v2_is_read)
 		{"/sys/fs/cgroup/app.slice/x y/memory.swap.max", "max\n"},
 		{"/sys/fs/cgroup/app.slice/x y/memory.stat",
 		 "anon 1\nfile 2\nkernel 3\nkernel_stack 99\nsock 4\nshmem 5\nfile_mapped 98\nfile_dirty 6\n"
-		 "file_writeback 7\nanon_thp 97\ninactive_anon 96\ninactive_file 8\nslab_reclaimable 95\nslab 9\n"},
-		{"/sys/fs/cgroup/app.slice/x y/memory.events", "low 0\nhigh 11\nmax 12\noom 13\noom_kill 14\noom_group_kill 0\n"},
+		 "file_writeback 7\nanon_thp 97\ninactive_anon 96\ninactive_file 8\nslab_reclaimable "
+		 "95\nslab 9\n"},
+		{"/sys/fs/cgroup/app.slice/x y/memory.events",
+		 "low 0\nhigh 11\nmax 12\noom 13\noom_kill 14\noom_group_kill 0\n"},
 		{"/sys/fs/cgroup/app.slice/x y/cgroup.procs", "7\n8\n9\n"},
 	};
 	struct hf_facts *facts = read_tree(files, HF_LEN(files));
@@ -154,7 +160,8 @@ Test(facts, cgroup_v2_is_read)
 Test(facts, cgroup_v1_of_a_hybrid_system_is_read)
 {
 	static const struct file files[] = {
-		{"/proc/7/cgroup", "9:name=systemd:/memory\n4:cpu,memory:/job/1\n1:cpuset:/\n0::/elsewhere\n"},
+		{"/proc/7/cgroup",
+		 "9:name=systemd:/memory\n4:cpu,memory:/job/1\n1:cpuset:/\n0::/elsewhere\n"},
 		{"/proc/self/mountinfo", MOUNT_V1},
 		{"/sys/fs/cgroup/memory/job/1/memory.usage_in_bytes", "1000\n"},
 		{"/sys/fs/cgroup/memory/job/1/memory.max_usage_in_bytes", "2000\n"},
@@ -164,9 +171,11 @@ Test(facts, cgroup_v1_of_a_hybrid_system_is_read)
 		{"/sys/fs/cgroup/memory/job/1/memory.memsw.usage_in_bytes", "1300\n"},
 		{"/sys/fs/cgroup/memory/job/1/memory.kmem.usage_in_bytes", "30\n"},
 		{"/sys/fs/cgroup/memory/job/1/memory.failcnt", "2\n"},
-		{"/sys/fs/cgroup/memory/job/1/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"},
+		{"/sys/fs/cgroup/memory/job/1/memory.oom_control",
+		 "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"},
 		{"/sys/fs/cgroup/memory/job/1/memory.stat",
-		 "cache 1\nrss 2\nmapped_file 3\nshmem 7\ntotal_cache 20\ntotal_rss 10\ntotal_inactive_file 4\n"
+		 "cache 1\nrss 2\nmapped_file 3\nshmem 7\ntotal_cache 20\ntotal_rss 10\ntotal_inactive_file "
+		 "4\n"
 		 "total_dirty 5\ntotal_writeback 6\n"},
 		{"/sys/fs/cgroup/memory/job/1/cgroup.procs", "7\n"},
 	};
@@ -201,13 +210,14 @@ Test(facts, a_cgroup_is_found_where_it_shows_and_unknown_elsewhere)
 		const char *cgroup, *mountinfo;
 		uint64_t want;
 	} rows[] = {
-		{"0::/\n", MOUNT_V2, 1},      /* in a container, v2 */
+		{"0::/\n", MOUNT_V2, 1}, /* in a container, v2 */
 		{"0::/a/b\n", MOUNT_V2, 3},
 		{"0::/a/none\n", MOUNT_V2, 2}, /* no controller so far down: the one above */
 		{"0::/a/b/c/d\n", MOUNT_V2, 3},
 		{"0::/docker/x\n", "25 1 0:22 /docker/x /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", 1},
 		{"0::/docker/x/a\n", "25 1 0:22 /docker/x /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", 2},
-		{"0::/docker/xy\n", "25 1 0:22 /docker/x /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", HF_UNKNOWN},
+		{"0::/docker/xy\n", "25 1 0:22 /docker/x /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+		 HF_UNKNOWN},
 		{"0::/../../x\n", MOUNT_V2, HF_UNKNOWN},
 		{"0::/a/../../proc\n", MOUNT_V2, HF_UNKNOWN},
 		{"0::/a\n", "25 1 0:22 / /sys/fs/c\\147roup rw - cgroup2 cgroup2 rw\n", 2},
@@ -231,7 +241,8 @@ Test(facts, a_cgroup_is_found_where_it_shows_and_unknown_elsewhere)
 		};
 		struct hf_facts *facts = read_tree(files, HF_LEN(files));
 
-		cr_expect_eq(facts->cgroup_current, rows[i].want, "row %zu: %" PRIu64, i, facts->cgroup_current);
+		cr_expect_eq(facts->cgroup_current, rows[i].want, "row %zu: %" PRIu64, i,
+			     facts->cgroup_current);
 		hf_facts_destroy(facts);
 	}
 }
@@ -240,8 +251,9 @@ Test(facts, files_that_are_missing_or_nonsense_are_unknown)
 {
 	static const struct file nothing[] = {{"/proc/7/other", ""}};
 	static const struct file nonsense[] = {
-		{"/proc/7/status", "VmRSS:\nVmHWM:\t-5 kB\nVmSwap:\t99999999999999999999 kB\nVmLck:\tmax\nVmPTE:\tx\nThreads\n"
-				   "VmSize:\t18446744073709551615 kB\nNSpid:\n"},
+		{"/proc/7/status",
+		 "VmRSS:\nVmHWM:\t-5 kB\nVmSwap:\t99999999999999999999 kB\nVmLck:\tmax\nVmPTE:\tx\nThreads\n"
+		 "VmSize:\t18446744073709551615 kB\nNSpid:\n"},
 		{"/proc/7/stat", "7 (x) S 1"},
 		{"/proc/stat", "btime\n"},
 		{"/proc/7/comm", ""},
@@ -257,7 +269,8 @@ Test(facts, files_that_are_missing_or_nonsense_are_unknown)
 		struct hf_facts *facts = read_tree(rows[i].files, rows[i].n);
 
 		for (size_t f = 0; hf_facts_name(f); f++)
-			cr_expect_eq(hf_facts_value(facts, f), HF_UNKNOWN, "row %zu: %s", i, hf_facts_name(f));
+			cr_expect_eq(hf_facts_value(facts, f), HF_UNKNOWN, "row %zu: %s", i,
+				     hf_facts_name(f));
 		cr_expect_eq(facts->started_at, 0);
 		cr_expect_str_eq(facts->comm, "");
 		cr_expect_str_eq(facts->hostname, "");
@@ -308,9 +321,26 @@ Test(facts, what_is_printed_is_parsed_back)
 Test(facts, hostile_text_gives_unknown_values)
 {
 	static const char *const rows[] = {
-		"", "\n\n\n", "rss", "rss ", "rss -1\n", "rss 1x\n", "rss 0x10\n", "rss 99999999999999999999\n",
-		"RSS 5\n", " rss 5\n", "rss\t5\n", "nothing 5\nrss", "comm", "taken_at nan\n", "taken_at inf\n",
-		"taken_at 1e300\n", "taken_at -5\n", "pid -1\n", "pid 4294967296\n", "pid max\n",
+		"",
+		"\n\n\n",
+		"rss",
+		"rss ",
+		"rss -1\n",
+		"rss 1x\n",
+		"rss 0x10\n",
+		"rss 99999999999999999999\n",
+		"RSS 5\n",
+		" rss 5\n",
+		"rss\t5\n",
+		"nothing 5\nrss",
+		"comm",
+		"taken_at nan\n",
+		"taken_at inf\n",
+		"taken_at 1e300\n",
+		"taken_at -5\n",
+		"pid -1\n",
+		"pid 4294967296\n",
+		"pid max\n",
 	};
 
 	for (size_t i = 0; i < HF_LEN(rows); i++) {
@@ -318,7 +348,8 @@ Test(facts, hostile_text_gives_unknown_values)
 
 		cr_assert_null(hf_facts_parse(rows[i], strlen(rows[i]), &facts));
 		for (size_t f = 0; hf_facts_name(f); f++)
-			cr_expect_eq(hf_facts_value(facts, f), HF_UNKNOWN, "row %zu: %s", i, hf_facts_name(f));
+			cr_expect_eq(hf_facts_value(facts, f), HF_UNKNOWN, "row %zu: %s", i,
+				     hf_facts_name(f));
 		cr_expect_eq(facts->pid, 0, "row %zu", i);
 		cr_expect_eq(facts->taken_at, 0, "row %zu", i);
 		cr_expect_str_eq(facts->comm, "", "row %zu", i);

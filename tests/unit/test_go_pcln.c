@@ -43,6 +43,14 @@ static void read_all(void)
 	cr_assert_null(go_goroutines_walk(&go));
 }
 
+static bool has_root(uint64_t slot, uint64_t value)
+{
+	hf_vec_each(&go.stack_roots, root)
+		if (root->slot == slot && root->value == value)
+			return true;
+	return false;
+}
+
 static uint32_t func_at(unsigned i)
 {
 	return FAKE_FUNCS + i * 72;
@@ -328,20 +336,16 @@ Test(go_stack, what_cannot_be_unwound_is_scanned_whole)
 		{"sp odd", FAKE_G + 56, FAKE_BASE + LEAF_SP + 1},
 		{"sp at the very end", FAKE_G + 56, FAKE_BASE + FAKE_STACK_END},
 		{"stack table is damaged", FAKE_PCTAB + 1, UINT64_MAX},
-		{"frame larger than the stack", FAKE_PCTAB + 3, 0x7f},
+		{"frame of an odd size", FAKE_PCTAB + 4, 0x7e},
 	};
 
 	for (size_t i = 0; i < HF_LEN(rows); i++) {
-		bool found = false;
-
 		fake_init(&fake);
 		fake_u64(&fake, rows[i].off, rows[i].value);
 		read_all();
 		cr_assert_eq(go.goroutines.n, 1);
 		cr_expect_eq(go.unwind_failures, 1, "%s", rows[i].what);
-		hf_vec_each(&go.stack_roots, root)
-			found |= root->slot == fake_addr(OBJECT) && root->value == fake_addr(FAKE_HEAP);
-		cr_expect(found, "%s", rows[i].what);
+		cr_expect(has_root(fake_addr(OBJECT), fake_addr(FAKE_HEAP)), "%s", rows[i].what);
 	}
 }
 
@@ -401,9 +405,8 @@ Test(go_stack, goroutine_in_a_signal_handler_is_where_it_was_interrupted)
 	read_all();
 	cr_expect_eq(go.unwind_failures, 0);
 	cr_expect_str_eq(go.goroutines.at[0].function, "main.work");
-	cr_assert_eq(go.stack_roots.n, 3);
-	cr_expect_eq(go.stack_roots.at[1].slot, fake_addr(UCONTEXT + 40));
-	cr_expect_eq(go.stack_roots.at[1].value, fake_addr(FAKE_HEAP + 32));
+	cr_expect(has_root(fake_addr(UCONTEXT + 40), fake_addr(FAKE_HEAP + 32)));
+	cr_expect(has_root(fake_addr(OBJECT), fake_addr(FAKE_HEAP)));
 }
 
 Test(go_stack, deferred_calls_are_roots)

@@ -5,19 +5,19 @@
 #include "../../src/sym/internal.h"
 
 /* Where the pieces lie in target memory; offsets within are those of Go 1.26. */
-#define BASE	   UINT64_C(0x100000)
+#define BASE       UINT64_C(0x100000)
 #define MEMSTATS   0x0000
 #define CONTROLLER 0x3000
-#define ALLP	   0x4000 /* slice header */
+#define ALLP       0x4000 /* slice header */
 #define ALLP_ITEMS 0x4040
-#define P0	   0x5000
-#define P1	   0x5100
-#define MCACHE	   0x6000
-#define SPAN0	   0x7000
-#define SPAN1	   0x7100
-#define SCALARS	   0x8000 /* gomaxprocs, gcphase */
-#define SIZE	   0x9000
-#define CLASSES	   68
+#define P0         0x5000
+#define P1         0x5100
+#define MCACHE     0x6000
+#define SPAN0      0x7000
+#define SPAN1      0x7100
+#define SCALARS    0x8000 /* gomaxprocs, gcphase */
+#define SIZE       0x9000
+#define CLASSES    68
 
 enum { C_16 = 2, C_64 = 6, C_1024 = 32 }; /* size classes */
 
@@ -191,7 +191,8 @@ Test(go_stats, next_collection_follows_the_pacer)
 		/* 8 MiB are no heap: 32 are left, less 3 in a hundred */
 		{"the limit is nearer", 100, 40 << 20, 60 << 20, 0, UINT64_MAX, (32 << 20) - 1048576},
 		{"the limit alone", UINT32_MAX, 40 << 20, UINT64_MAX, 0, UINT64_MAX, (32 << 20) - 1048576},
-		{"the limit cannot be kept: the marked heap", UINT32_MAX, 4 << 20, UINT64_MAX, 0, UINT64_MAX, 9 << 20},
+		{"the limit cannot be kept: the marked heap", UINT32_MAX, 4 << 20, UINT64_MAX, 0, UINT64_MAX,
+		 9 << 20},
 		{"GOGC is nearer than the limit", 100, 40 << 20, 20 << 20, 0, UINT64_MAX, 20 << 20},
 	};
 

@@ -3,9 +3,9 @@
 
 #include "../../src/runtime/go/buildinfo.h"
 
-#define MAGIC	 "\xff Go buildinf:"
+#define MAGIC    "\xff Go buildinf:"
 #define SENTINEL "0123456789abcdef"
-#define HEADER	 32
+#define HEADER   32
 
 struct blob {
 	uint8_t at[8192];
@@ -134,8 +134,9 @@ Test(go_version, bad_headers_are_refused)
 		size_t at;
 		uint8_t byte;
 	} cases[] = {
-		{"pointers, as up to 1.17", 15, 0}, {"big endian pointers", 15, 1}, {"another magic", 0, 0xfe},
-		{"another magic's end", 13, ';'},   {"an empty version", HEADER, 0},
+		{"pointers, as up to 1.17", 15, 0}, {"big endian pointers", 15, 1},
+		{"another magic", 0, 0xfe},         {"another magic's end", 13, ';'},
+		{"an empty version", HEADER, 0},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -152,7 +153,15 @@ Test(go_version, bad_headers_are_refused)
 Test(go_version, absurd_lengths_are_refused)
 {
 	static const uint64_t lengths[] = {
-		9, 257, 8192, UINT32_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX - 1, UINT64_MAX - HEADER, (uint64_t)1 << 63,
+		9,
+		257,
+		8192,
+		UINT32_MAX,
+		INT64_MAX,
+		UINT64_MAX,
+		UINT64_MAX - 1,
+		UINT64_MAX - HEADER,
+		(uint64_t)1 << 63,
 	};
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -247,7 +256,8 @@ Test(go_version, module_lines_are_parsed)
 
 	cr_expect_str_eq(info.path, "example.com/shop/cmd/server");
 	cr_expect_str_eq(info.version, "v1.4.2");
-	cr_expect_str_eq(info.vcs, "0123456789abcdef0123456789abcdef01234567, 2026-01-02T03:04:05Z (modified)");
+	cr_expect_str_eq(info.vcs,
+			 "0123456789abcdef0123456789abcdef01234567, 2026-01-02T03:04:05Z (modified)");
 	cr_assert_eq(info.deps_n, 3);
 	cr_expect_str_eq(info.deps[0].path, "github.com/a/b");
 	cr_expect_str_eq(info.deps[0].version, "v1.0.0");
@@ -296,8 +306,8 @@ Test(go_version, odd_lines_are_passed_over)
 		cr_expect_str_eq(info.vcs, cases[i].vcs, "case %zu: %s", i, info.vcs);
 		cr_expect_eq(info.deps_n, cases[i].deps, "case %zu: %zu", i, info.deps_n);
 		if (cases[i].replaced_by)
-			cr_expect_str_eq(info.deps[info.deps_n - 1].replaced_by, cases[i].replaced_by, "case %zu: %s", i,
-					 info.deps[info.deps_n - 1].replaced_by);
+			cr_expect_str_eq(info.deps[info.deps_n - 1].replaced_by, cases[i].replaced_by,
+					 "case %zu: %s", i, info.deps[info.deps_n - 1].replaced_by);
 		hf_arena_deinit(&arena);
 	}
 }

@@ -45,7 +45,8 @@ Test(overview, fill_copies_all_texts)
 {
 	char version[] = "go1.26.8", path[] = "example.com/server", dep[] = "example.com/dep";
 	struct hf_dep deps[] = {{dep, "v1.0.0", NULL}};
-	struct hf_runtime_stats stats[2] = {{.main_path = ""}, {.main_path = path, .deps = deps, .deps_n = 1}};
+	struct hf_runtime_stats stats[2] = {{.main_path = ""},
+					    {.main_path = path, .deps = deps, .deps_n = 1}};
 	struct hf_facts *facts = container_facts();
 	struct hf_arena a = {0};
 	struct hf_overview o;

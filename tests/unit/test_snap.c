@@ -392,7 +392,8 @@ Test(snap, more_segments_than_the_header_can_say_are_written_and_read)
 	uint64_t data;
 
 	for (uint64_t i = 0; i < 70000; i++) {
-		struct hf_snap_seg seg = {.start = (i + 1) * 2 * PAGE, .end = (i + 1) * 2 * PAGE + PAGE, .left_out = true};
+		struct hf_snap_seg seg = {
+			.start = (i + 1) * 2 * PAGE, .end = (i + 1) * 2 * PAGE + PAGE, .left_out = true};
 
 		cr_assert_null(hf_vec_push(&plan.segs, seg));
 	}
@@ -425,7 +426,8 @@ static struct victim start_victim(void)
 	if (!v.pid) {
 		char *anon = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		char *shared = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		struct victim ready = {getpid(), (uintptr_t)anon, (uintptr_t)shared, (uintptr_t)anon + (40 << 20)};
+		struct victim ready = {getpid(), (uintptr_t)anon, (uintptr_t)shared,
+				       (uintptr_t)anon + (40 << 20)};
 
 		memset(anon, 0x11, 1 << 20);
 		memset(shared, 0x22, PAGE);
@@ -513,7 +515,8 @@ Test(snap, a_live_process_is_written_and_runs_on_untouched)
 	cr_expect_eq(read_u64(back, back->threads.at[0].regs.sp & ~UINT64_C(7)) == 0xdead, false);
 	map = hf_target_find_map(back, (uintptr_t)&start_victim);
 	cr_assert(map && map->executable);
-	cr_assert_null(hf_target_read(back, (uintptr_t)&start_victim, &byte, 1)); /* left out: of the file on disk */
+	cr_assert_null(
+		hf_target_read(back, (uintptr_t)&start_victim, &byte, 1)); /* left out: of the file on disk */
 	cr_expect_eq(byte, *(const uint8_t *)(uintptr_t)&start_victim);
 	hf_target_close(back);
 	hf_target_close(t);

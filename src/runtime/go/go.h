@@ -27,6 +27,7 @@
 #define GO_HEADER	 8u	    /* the type word before objects above 512 bytes, 1.22 and later */
 #define GO_HEADER_ABOVE	 512u
 #define GO_NO_TYPE	 0u
+#define GO_SPAN_SAMPLE	 64u
 
 /* mSpanState, runtime/mheap.go */
 enum { GO_SPAN_DEAD, GO_SPAN_IN_USE, GO_SPAN_MANUAL };
@@ -157,6 +158,7 @@ struct go {
 	uint32_t *arena_index;		/* GO_ARENAS: 1 + index into pages; 0: no arena */
 	HF_VEC(uint32_t) pages;		/* GO_ARENA_PAGES an arena: 1 + index into spans; 0: none */
 	HF_VEC(uint64_t) arena_start;	/* of each arena in pages */
+	uint32_t *span_of;		/* by block / GO_SPAN_SAMPLE: the last span that begins at or before its first block */
 	uint32_t blocks;
 	uint64_t objects, bytes;	/* allocated, as walked */
 	struct hf_map64 arena_meta;	/* 1.20, 1.21: arena number -> its heapArena */

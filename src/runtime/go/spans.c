@@ -331,6 +331,22 @@ static struct hf_err *number_span(struct go *go, struct go_span *span)
 	return NULL;
 }
 
+/* Spans without blocks share their number with the next one: the last of equals has the blocks. */
+static struct hf_err *sample_spans(struct go *go)
+{
+	uint32_t n = go->blocks / GO_SPAN_SAMPLE + 1, span = 0;
+
+	go->span_of = hf_malloc(n * sizeof(uint32_t));
+	if (!go->span_of)
+		return hf_err_nomem();
+	for (uint32_t i = 0; i < n; i++) {
+		while (span + 1 < go->spans.n && go->spans.at[span + 1].first_block <= i * GO_SPAN_SAMPLE)
+			span++;
+		go->span_of[i] = span;
+	}
+	return NULL;
+}
+
 struct hf_err *go_spans_number(struct go *go)
 {
 	go->arena_index = hf_calloc(GO_ARENAS, sizeof(uint32_t));
@@ -344,27 +360,18 @@ struct hf_err *go_spans_number(struct go *go)
 		span->bytes = hf_target_view(go->t, span->start, span->pages_end - span->start);
 	}
 	go->objects = go->blocks;
-	return NULL;
+	return sample_spans(go);
 }
 
 const struct go_span *go_block_span(const struct go *go, uint32_t block, uint32_t *ret_slot)
 {
-	size_t lo = 0, hi = go->spans.n;
-	const struct go_span *span;
+	const struct go_span *span = &go->spans.at[go->span_of[block / GO_SPAN_SAMPLE]], *last = &go->spans.at[go->spans.n - 1];
 	const struct go_word *word;
 	uint64_t bits;
 	uint32_t slot;
 
-	/* The last span that begins at or before the block: empty ones share their number with the next. */
-	while (hi - lo > 1) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (go->spans.at[mid].first_block <= block)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	span = &go->spans.at[lo];
+	while (span < last && span[1].first_block <= block)
+		span++;
 	word = &go->words.at[span->word];
 	for (slot = 0; slot + 64 < span->nelems && word[1].block <= block; word++)
 		slot += 64;
@@ -393,5 +400,7 @@ void go_spans_deinit(struct go *go)
 	hf_vec_deinit(&go->arena_start);
 	hf_map64_deinit(&go->arena_meta);
 	hf_free(go->arena_index);
+	hf_free(go->span_of);
+	go->span_of = NULL;
 	go->arena_index = NULL;
 }

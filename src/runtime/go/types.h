@@ -62,7 +62,7 @@ struct go_type {
 	uint32_t dwarf; /* hf_type id; 0: only the descriptor is known */
 	enum go_shape shape;
 	uint8_t kind; /* enum go_kind */
-	bool direct_iface, name_tried, decoded;
+	bool direct_iface, name_tried, decoded, trie_tried, is_trie;
 	uint64_t size, ptr_bytes;
 	uint32_t elem; /* pointer, slice, array, chan; map: element; shapes: as there */
 	uint32_t key, group; /* map: key; group (Swiss) or bucket (old) */

@@ -91,9 +91,13 @@ static uint64_t map_header_size(const struct go *go)
 /* internal/sync.HashTrieMap's nodes: what they are shows only when one looks. */
 static bool is_trie_node(struct go *go, uint32_t type)
 {
-	const struct go_type *row = go_type_get(go, type);
+	struct go_type *row = (struct go_type *)go_type_get(go, type);
 
-	return row->kind == GO_KIND_STRUCT && row->members_n && !strncmp(go_type_name(go, type), "internal/sync.node[", 19);
+	if (!row->trie_tried) {
+		row->trie_tried = true;
+		row->is_trie = row->kind == GO_KIND_STRUCT && !strncmp(go_type_name(go, type), "internal/sync.node[", 19);
+	}
+	return row->is_trie;
 }
 
 static void offer_pointer(struct typing *t, uint64_t value, uint32_t elem)
@@ -397,15 +401,17 @@ static bool leads_on(struct go *go, uint32_t id)
 static void visit_block(struct typing *t, uint32_t block)
 {
 	struct go *go = t->go;
-	uint64_t offset;
-	uint32_t type = go_block_type(go, block, &offset);
+	uint64_t offset = 0, addr;
+	uint32_t type = go->block_type[block];
 	const struct go_span *span;
-	uint64_t addr;
 	const void *p;
 
 	if (!leads_on(go, type))
 		return;
 	addr = go_block_addr(go, block, &span);
+	if (go->views.n)
+		hf_map64_find(&go->views, block, &offset);
+	offset += go_header_size(span);
 	if (offset >= span->elemsize)
 		return;
 	if (span->bytes)
