@@ -163,6 +163,27 @@ void hf_str_add_quoted(struct hf_str *str, const void *bytes, size_t n, size_t m
 	hf_str_add(str, shown < n ? "\"..." : "\"");
 }
 
+/* What a package path is made of, beside the slash. */
+static bool is_path_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._-~%+", c);
+}
+
+void hf_str_add_short(struct hf_str *str, const char *name)
+{
+	const char *kept = name; /* from here on is not yet added */
+
+	for (const char *p = name; *p; p++) {
+		if (*p == '/' && p[1])
+			kept = p + 1;
+		else if (!is_path_char(*p)) {
+			hf_str_addn(str, kept, (size_t)(p + 1 - kept));
+			kept = p + 1;
+		}
+	}
+	hf_str_add(str, kept);
+}
+
 void hf_str_truncate(struct hf_str *str, size_t n)
 {
 	if (n < str->n) {

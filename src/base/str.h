@@ -22,6 +22,9 @@ void hf_str_addv(struct hf_str *str, const char *fmt, va_list args);
 /* Adds bytes of the target as a quoted literal: printable UTF-8 as it is, the rest escaped; cut at max bytes, with
  * an ellipsis. */
 void hf_str_add_quoted(struct hf_str *str, const void *bytes, size_t n, size_t max);
+/* Adds a name of code or of a type without the folders of its package paths: "map[string]*net/http.Request" as
+ * "map[string]*http.Request". */
+void hf_str_add_short(struct hf_str *str, const char *name);
 void hf_str_truncate(struct hf_str *str, size_t n);
 const char *hf_str_get(const struct hf_str *str); /* "" where empty; valid until the next change */
 struct hf_err *hf_str_check(const struct hf_str *str) HF_CHECKED; /* NOMEM where an addition failed */

@@ -58,16 +58,17 @@ struct group {
 	uint64_t count, bytes;
 };
 
+/* By the full name, or without the folders of package paths: "http.Request". */
 static bool type_is(struct hf_session *s, const char *name, uint32_t type)
 {
-	struct hf_str full = {0};
-	size_t n, m = strlen(name);
+	struct hf_str full = {0}, brief = {0};
 	bool is;
 
 	s->rt->ops->type_name(s->rt, type, &full);
-	n = full.n;
-	is = !strcmp(hf_str_get(&full), name) || (n > m && full.s[n - m - 1] == '/' && !strchr(name, '/') && !strcmp(full.s + n - m, name));
+	hf_str_add_short(&brief, hf_str_get(&full));
+	is = !strcmp(hf_str_get(&full), name) || !strcmp(hf_str_get(&brief), name);
 	hf_str_deinit(&full);
+	hf_str_deinit(&brief);
 	return is;
 }
 

@@ -57,6 +57,23 @@ static struct hf_err *add_regions(struct hf_image *image, size_t *cap, uint64_t 
 	return err;
 }
 
+/* The bytes, then the bits: one mapping, as a thousand threads' stacks are as many regions. */
+static size_t mirror_size(const struct hf_region *r)
+{
+	return (size_t)(r->end - r->start) + words_of(r) * 16;
+}
+
+void hf_image_destroy(struct hf_image *image)
+{
+	if (!image)
+		return;
+	for (struct hf_region *r = image->regions; r < image->regions + image->n; r++)
+		if (r->bytes)
+			munmap(r->bytes, mirror_size(r));
+	hf_free(image->regions);
+	hf_free(image);
+}
+
 struct hf_err *hf_image_create(const struct hf_target *t, struct hf_image **ret)
 {
 	struct hf_image *image = hf_calloc(1, sizeof(*image));
@@ -80,20 +97,6 @@ struct hf_err *hf_image_create(const struct hf_target *t, struct hf_image **ret)
 	else
 		*ret = image;
 	return err;
-}
-
-void hf_image_destroy(struct hf_image *image)
-{
-	if (!image)
-		return;
-	for (struct hf_region *r = image->regions; r < image->regions + image->n; r++) {
-		if (r->bytes)
-			munmap(r->bytes, r->end - r->start);
-		if (r->captured)
-			munmap((void *)r->captured, words_of(r) * 16);
-	}
-	hf_free(image->regions);
-	hf_free(image);
 }
 
 void hf_image_destroy_p(struct hf_image **image)
@@ -137,25 +140,20 @@ static void *map_zeros(size_t len)
 
 struct hf_err *hf_region_reserve(struct hf_region *r)
 {
-	size_t len = r->end - r->start, words = words_of(r);
+	size_t len = (size_t)(r->end - r->start);
 	_Atomic uint64_t *bits;
 	uint8_t *bytes;
 
 	if (r->captured)
 		return NULL;
-	bytes = map_zeros(len);
-	bits = map_zeros(words * 16);
-	if (!bytes || !bits) {
-		if (bytes)
-			munmap(bytes, len);
-		if (bits)
-			munmap((void *)bits, words * 16);
+	bytes = map_zeros(mirror_size(r));
+	if (!bytes)
 		return hf_err(HF_NOMEM,
 			      "no address space for a copy of %zu bytes: %s (see ulimit -v and "
 			      "vm.overcommit_memory)",
 			      len, strerror(errno));
-	}
-	r->lost = bits + words;
+	bits = (_Atomic uint64_t *)(bytes + len); /* whole pages: aligned */
+	r->lost = bits + words_of(r);
 	atomic_store_explicit(&r->bytes, bytes, memory_order_release);
 	atomic_store_explicit(&r->captured, bits, memory_order_release);
 	return NULL;

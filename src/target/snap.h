@@ -4,7 +4,7 @@
 
 #include "target.h"
 
-/* The note of ours in a snap: what a core cannot otherwise say. Descriptor: text, in parts, each but the first
+/* The note of ours in a snap: what a core cannot otherwise say. Its text is in parts, each but the first
  * after a line of one word:
  *
  *   (facts)   as of hf_facts_print
@@ -25,14 +25,14 @@ struct hf_snap_stats {
 	double stopped_s;        /* of this snap alone */
 };
 
-/* Writes the target as a core to path (a temporary file, nameless where the file system can, renamed when whole;
+/* Writes the target as a core to path (by a temporary file, renamed when whole;
  * an existing file is replaced).
  *
  * t     live: stopped here, for as long as the memory takes to be read, and resumed, unless it was stopped
  *       already. Core: copied as it is.
  * path  of the file to be; mode 0600, as it holds the process's secrets.
  * Holds NT_PRSTATUS (general registers) for each stopped thread, NT_PRPSINFO, NT_AUXV, NT_FILE and our note.
- * File-backed pages that were never written stay out (gdb takes them from the file), but for the first page of
+ * File pages that were never written stay out (gdb takes them from the file), but for the first page of
  * each file, which holds an ELF file's build-id, and for all of a file that has no name any more. [vvar] and
  * devices' memory are never read. Pages on swap, or unreadable: left out, with a warning and t->incomplete.
  * Errors: IO (disk full: nothing is left behind), NOTPERM, TARGET, INTERRUPTED (nothing is left behind)

@@ -94,7 +94,8 @@ struct hf_target_ops {
 	struct hf_err *(*read_raw)(struct hf_target *t, uint64_t addr, void *buf, size_t len);
 	/* Appends what is known of the pages of [start, end), which are page-aligned: ascending spans of those that are
 	 * not absent. Touches nothing. Errors: NOTPERM, TARGET (it is gone), NOMEM. */
-	struct hf_err *(*page_spans)(struct hf_target *t, uint64_t start, uint64_t end, struct hf_page_spans *ret);
+	struct hf_err *(*page_spans)(struct hf_target *t, uint64_t start, uint64_t end,
+				     struct hf_page_spans *ret);
 	/* Bytes of [addr, addr+len) that are in memory, no file or zero-fill to be asked. */
 	uint64_t (*resident)(struct hf_target *t, uint64_t addr, uint64_t len);
 	/* Frees t->arg (which may be NULL) and what it owns, alone: hf_target_close frees t and its members. */

@@ -57,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (hf_err_ignore(hf_target_open_mem(&range, 1, &t)))
 		return 0;
 	t->stopped = true;
-	thread.regs = (struct hf_regs){.pc = fake_addr(FAKE_TEXT + 0x30), .sp = fake_addr(LEAF_SP), .fp = fake_addr(CALLER_SP)};
+	thread.regs = (struct hf_regs){
+		.pc = fake_addr(FAKE_TEXT + 0x30), .sp = fake_addr(LEAF_SP), .fp = fake_addr(CALLER_SP)};
 	check(!hf_err_ignore(hf_vec_push(&t->threads, thread)));
 	fake_open(&go, t);
 	if (!hf_err_ignore(go_modules_read(&go))) {

@@ -32,7 +32,8 @@ static void tear_down(void)
 
 static void assert_err(struct hf_err *err, enum hf_err_code code)
 {
-	cr_expect_eq(hf_err_code(err), code, "%s: %s", hf_err_code_name(hf_err_code(err)), hf_err_message(err));
+	cr_expect_eq(hf_err_code(err), code, "%s: %s", hf_err_code_name(hf_err_code(err)),
+		     hf_err_message(err));
 	hf_err_destroy(err);
 }
 
@@ -147,13 +148,13 @@ Test(go_pcln, damaged_function_is_not_found)
 	static const struct {
 		uint32_t off, value;
 	} rows[] = {
-		{FAKE_FTAB + 12, UINT32_MAX},	  /* its offset leaves pclntable */
-		{FAKE_FTAB + 12, 72 * 6 - 20},	  /* it is cut short */
-		{FAKE_FUNCS + 72, 0x180},	  /* its entry is past the pc */
+		{FAKE_FTAB + 12, UINT32_MAX},       /* its offset leaves pclntable */
+		{FAKE_FTAB + 12, 72 * 6 - 20},      /* it is cut short */
+		{FAKE_FUNCS + 72, 0x180},           /* its entry is past the pc */
 		{FAKE_FUNCS + 72 + 28, UINT32_MAX}, /* npcdata */
 		{FAKE_FUNCS + 72 + 28, 65},
-		{FAKE_MODULE + 136, 0}, /* ftab is empty */
-		{FAKE_MODULE + 136, 1}, /* ... and has an end alone */
+		{FAKE_MODULE + 136, 0},  /* ftab is empty */
+		{FAKE_MODULE + 136, 1},  /* ... and has an end alone */
 		{FAKE_MODULE + 112, 72}, /* pclntable ends before */
 	};
 	struct go_func f;
@@ -174,7 +175,7 @@ Test(go_pcln, damaged_names_and_lines_are_left_out)
 
 	fake_u32(&fake, func_at(1) + 4, UINT32_MAX);
 	fake_u32(&fake, func_at(1) + 32, UINT32_MAX); /* cu */
-	fake_u64(&fake, FAKE_MODULE + 88, 8); /* pctab */
+	fake_u64(&fake, FAKE_MODULE + 88, 8);         /* pctab */
 	cr_assert_null(go_modules_read(&go));
 	cr_assert(go_find_func(&go, TEXT(CALLER), &f));
 	cr_expect_str_eq(f.name, "?");
@@ -188,7 +189,8 @@ Test(go_pcln, name_that_does_not_end_is_none)
 {
 	struct go_func f;
 
-	fake_u64(&fake, FAKE_MODULE + 16, hf_load_u32(fake.at + func_at(0) + 4) + 4); /* funcnametab ends in "main" */
+	fake_u64(&fake, FAKE_MODULE + 16,
+		 hf_load_u32(fake.at + func_at(0) + 4) + 4); /* funcnametab ends in "main" */
 	cr_assert_null(go_modules_read(&go));
 	cr_assert(go_find_func(&go, TEXT(LEAF), &f));
 	cr_expect_str_eq(f.name, "?");
@@ -217,8 +219,8 @@ Test(go_pcln, damaged_moduledata_is_an_error)
 		{FAKE_MODULE + 8, 0x10, HF_FAULT}, /* funcnametab is not mapped */
 		{FAKE_MODULE + 16, UINT64_MAX, HF_FAULT},
 		{FAKE_MODULE + 136, UINT64_MAX / 4, HF_BADDATA}, /* ftab: n * 8 wraps */
-		{FAKE_MODULE + 344, UINT64_MAX, HF_BADDATA}, /* textsectmap */
-		{FAKE_MODULE + 537, 1, HF_BADDATA}, /* bad: no module is left */
+		{FAKE_MODULE + 344, UINT64_MAX, HF_BADDATA},     /* textsectmap */
+		{FAKE_MODULE + 537, 1, HF_BADDATA},              /* bad: no module is left */
 	};
 
 	for (size_t i = 0; i < HF_LEN(rows); i++) {
@@ -328,7 +330,8 @@ Test(go_stack, what_cannot_be_unwound_is_scanned_whole)
 	} rows[] = {
 		{"return address in no function", CALLER_SP - 8, 0x1234},
 		{"return address 0", CALLER_SP - 8, 0},
-		{"caller that moves the stack pointer", CALLER_SP - 8, FAKE_BASE + FAKE_TEXT + MOVES_SP + 0x10},
+		{"caller that moves the stack pointer", CALLER_SP - 8,
+		 FAKE_BASE + FAKE_TEXT + MOVES_SP + 0x10},
 		{"pc in no function", FAKE_G + 64, 0x1234},
 		{"pc nil", FAKE_G + 64, 0},
 		{"sp below the stack", FAKE_G + 56, 0x10},
@@ -384,7 +387,12 @@ Test(go_stack, running_goroutine_is_where_its_thread_is)
 /* The kernel's ucontext on the signal stack says where the goroutine was. */
 Test(go_stack, goroutine_in_a_signal_handler_is_where_it_was_interrupted)
 {
-	enum { GSIGNAL = FAKE_M + 0x400, SIGNAL_STACK = FAKE_DEFER, SIZE = 0x800, UCONTEXT = SIGNAL_STACK + 0x400 };
+	enum {
+		GSIGNAL = FAKE_M + 0x400,
+		SIGNAL_STACK = FAKE_DEFER,
+		SIZE = 0x800,
+		UCONTEXT = SIGNAL_STACK + 0x400
+	};
 	struct hf_thread thread = {.ns_tid = 99, .state = HF_THREAD_STOPPED};
 
 	thread.regs = (struct hf_regs){.pc = TEXT(LEAF), .sp = fake_addr(SIGNAL_STACK + 0x100)};
@@ -457,7 +465,8 @@ Test(go_stack, unreadable_goroutine_is_counted)
 
 Test(go_stack, bounds_that_are_no_stack_cost_nothing)
 {
-	static const uint64_t bounds[][2] = {{0, UINT64_MAX}, {0x10, 0x20}, {UINT64_MAX, 0}, {FAKE_BASE, UINT64_MAX - 7}};
+	static const uint64_t bounds[][2] = {
+		{0, UINT64_MAX}, {0x10, 0x20}, {UINT64_MAX, 0}, {FAKE_BASE, UINT64_MAX - 7}};
 
 	for (size_t i = 0; i < HF_LEN(bounds); i++) {
 		fake_u64(&fake, FAKE_G, bounds[i][0]);

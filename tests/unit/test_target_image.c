@@ -1,5 +1,6 @@
 /* What is read of a live process: when, from where, and what is left alone. */
 #define _GNU_SOURCE
+#include "../../src/target/headroom.h"
 #include "live_victims.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -361,6 +362,77 @@ Test(target_image, deleted_file_is_read_all_the_same)
 	if (geteuid())
 		cr_skip_test("map_files takes CAP_CHECKPOINT_RESTORE");
 	check_file(false);
+}
+
+Test(target_image, file_that_may_block_is_left_alone_with_one_warning)
+{
+	struct file_pages f;
+	struct hf_range range;
+	struct hf_target *t;
+	struct hf_live *live;
+	uint8_t byte;
+	pid_t pid;
+
+	map_file(&f, true);
+	range = (struct hf_range){(uintptr_t)f.p, (uintptr_t)f.p + 64 * PAGE};
+	f.p[10 * PAGE] = '!';
+	pid = start(sleeper, NULL);
+	t = open_live(pid);
+	live = t->arg;
+	live->mounts_read = true;
+	assert_ok(hf_vec_push(&live->remote_devs, hf_target_find_map(t, range.start)->dev));
+	assert_ok(hf_target_stop(t));
+	assert_ok(hf_target_capture(t, &range, 1));
+	cr_assert(t->incomplete);
+	assert_ok(hf_target_capture(t, &range, 1));
+	assert_code(hf_target_read_u8(t, range.start + 3 * PAGE, &byte), HF_STALE, "not in memory");
+	hf_target_resume(t);
+	assert_ok(hf_target_read_u8(t, range.start + 10 * PAGE, &byte));
+	cr_assert_eq(byte, '!', "what is in memory is read");
+	assert_code(hf_target_read_u8(t, range.start + 3 * PAGE, &byte), HF_STALE, "not captured");
+	cr_assert_eq(t->warnings.n, 1);
+	cr_assert(strstr(t->warnings.at[0].text, "network or FUSE"), "%s", t->warnings.at[0].text);
+	cr_assert(strstr(t->warnings.at[0].text, "252 KiB"), "counted once: %s", t->warnings.at[0].text);
+	hf_target_close(t);
+	end(pid);
+}
+
+Test(target_image, memory_is_read_without_pagemap_and_that_is_said_once)
+{
+	uint8_t *p = map_pages(64 * PAGE), byte;
+	struct hf_range range = {(uintptr_t)p, (uintptr_t)p + 64 * PAGE};
+	struct hf_live *live;
+	struct hf_target *t;
+	pid_t pid;
+
+	p[3 * PAGE] = 3;
+	pid = start(sleeper, NULL);
+	t = open_live(pid);
+	live = t->arg;
+	close(live->pagemap_fd);
+	live->pagemap_fd = -1;
+	for (int round = 0; round < 2; round++) {
+		assert_ok(hf_target_stop(t));
+		assert_ok(hf_target_capture(t, &range, 1));
+		hf_target_resume(t);
+		assert_ok(hf_target_read_u8(t, range.start + 3 * PAGE, &byte));
+		cr_assert_eq(byte, 3);
+		assert_ok(hf_target_read_u8(t, range.start + 4 * PAGE, &byte));
+		cr_assert_eq(byte, 0);
+	}
+	cr_assert_eq(t->warnings.n, 1);
+	cr_assert(strstr(t->warnings.at[0].text, "pagemap"));
+	cr_assert_not(t->incomplete);
+	hf_target_close(t);
+	end(pid);
+}
+
+Test(target_image, copy_that_would_not_fit_is_refused)
+{
+	assert_ok(hf_headroom_check(0));
+	assert_ok(hf_headroom_check(PAGE));
+	assert_code(hf_headroom_check(UINT64_MAX), HF_NOMEM, "core file");
+	assert_code(hf_headroom_check(UINT64_C(1) << 50), HF_NOMEM, "1.0 PiB");
 }
 
 Test(target_image, read_only_file_memory_is_read_after_resume)

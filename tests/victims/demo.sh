@@ -37,7 +37,7 @@ fi
 echo "Building a Go service that leaks ($(go env GOVERSION)), and starting it ..."
 (cd "$here" && go build -buildvcs=false -o "$scratch/leaky" ./leaky)
 mkfifo "$scratch/said"
-"$scratch/leaky" >"$scratch/said" 2>/dev/null &
+"$scratch/leaky" 4 >"$scratch/said" 2>/dev/null &
 victim=$!
 
 payload=

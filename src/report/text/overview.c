@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#define BAR 24
+#define BAR 16
 
 static const char *base_name(const char *path)
 {

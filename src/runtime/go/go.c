@@ -34,9 +34,7 @@ static void close_runtime(struct hf_runtime *rt)
 	go_types_destroy(go);
 	go_modules_deinit(go);
 	go_spans_deinit(go);
-	hf_vec_deinit(&go->goroutines);
-	hf_vec_deinit(&go->frames);
-	hf_vec_deinit(&go->stack_roots);
+	go_goroutines_deinit(go);
 	hf_vec_deinit(&go->specials);
 	hf_vec_deinit(&go->queue_roots);
 	hf_map64_deinit(&go->views);
@@ -376,7 +374,7 @@ static struct hf_err *stats(struct hf_runtime *rt, struct hf_runtime_stats *ret)
 		.runtime_bytes = c->valid ? c->bytes : HF_UNKNOWN,
 		.exact = c->valid && c->objects == go->objects && c->bytes == go->bytes,
 		.in_use = c->in_use,
-		.idle = c->free + c->released,
+		.idle = c->free == HF_UNKNOWN || c->released == HF_UNKNOWN ? HF_UNKNOWN : c->free + c->released,
 		.released = c->released,
 		.stacks = c->stacks,
 		.metadata = c->metadata,

@@ -4,16 +4,27 @@
 #include <stdlib.h>
 
 #define GOROUTINES_MAX 10000000u
-#define G_MAX	       4096u /* bytes of a g; 456 at most so far */
+#define G_MAX          4096u /* bytes of a g; 456 at most so far */
 #define BELOW_SP       256u  /* red zones and pushes in flight */
-#define GAP_MAX	       8192u /* one stack of the smallest kinds */
+#define GAP_MAX        8192u /* one stack of the smallest kinds */
 #define REASONS_MAX    255u
 #define REASON_LEN_MAX 100u
 #define SCAN_BIT       0x1000u
 #define XREGS_BYTES    2112u /* Go 1.26 runtime/preempt_amd64.go, xRegs: 32 * 64 + 8 * 8 */
 
 /* runtime/runtime2.go, _G* */
-enum { G_IDLE, G_RUNNABLE, G_RUNNING, G_SYSCALL, G_WAITING, G_DEAD = 6, G_COPYSTACK = 8, G_PREEMPTED, G_LEAKED, G_DEADEXTRA };
+enum {
+	G_IDLE,
+	G_RUNNABLE,
+	G_RUNNING,
+	G_SYSCALL,
+	G_WAITING,
+	G_DEAD = 6,
+	G_COPYSTACK = 8,
+	G_PREEMPTED,
+	G_LEAKED,
+	G_DEADEXTRA
+};
 
 bool go_is_running(const struct go_goroutine *g)
 {
@@ -59,7 +70,8 @@ static struct hf_err *read_all(struct go *go, uint64_t **ret, size_t *ret_n)
 	addr = hf_load_u64(header);
 	n = hf_load_u64(header + 8);
 	if (n > GOROUTINES_MAX)
-		return hf_err_at(HF_BADDATA, addr, "runtime.allgs has %" PRIu64 " goroutines: it is damaged", n);
+		return hf_err_at(HF_BADDATA, addr, "runtime.allgs has %" PRIu64 " goroutines: it is damaged",
+				 n);
 	*ret = NULL;
 	*ret_n = 0;
 	if (!n)
@@ -173,7 +185,8 @@ static struct hf_err *read_gs(struct go *go, const uint64_t *gs, size_t n, size_
 	}
 	go->unwind_failures += lost;
 	if (lost)
-		hf_target_warn(go->t, true, "%" PRIu64 " of %zu goroutines could not be read: what they hold is not known",
+		hf_target_warn(go->t, true,
+			       "%" PRIu64 " of %zu goroutines could not be read: what they hold is not known",
 			       lost, n);
 	return NULL;
 }
@@ -192,7 +205,8 @@ static struct hf_err *capture_stacks(struct go *go)
 	if (!ranges)
 		return hf_err_nomem();
 	hf_vec_each(&go->goroutines, g) {
-		bool whole = (g->conservative && go_is_running(g)) || g->sp < g->lo || g->sp >= g->hi || g->sp - g->lo < BELOW_SP;
+		bool whole = (g->conservative && go_is_running(g)) || g->sp < g->lo || g->sp >= g->hi ||
+			     g->sp - g->lo < BELOW_SP;
 
 		add_range(ranges, &n, whole ? g->lo : g->sp - BELOW_SP, g->hi);
 		add_range(ranges, &n, g->extra_start, g->extra_end);
@@ -239,14 +253,15 @@ static struct hf_err *read_reasons(struct go *go)
 const char *go_wait_reason(struct go *go, const struct go_goroutine *g)
 {
 	static const char *const states[] = {
-		[G_IDLE] = "idle",	       [G_RUNNABLE] = "runnable",   [G_RUNNING] = "running",
-		[G_SYSCALL] = "syscall",       [G_WAITING] = "waiting",	    [G_DEAD] = "dead",
-		[G_COPYSTACK] = "copystack",   [G_PREEMPTED] = "preempted", [G_LEAKED] = "leaked",
-		[G_DEADEXTRA] = "waiting for cgo callback",
+		[G_IDLE] = "idle",           [G_RUNNABLE] = "runnable",
+		[G_RUNNING] = "running",     [G_SYSCALL] = "syscall",
+		[G_WAITING] = "waiting",     [G_DEAD] = "dead",
+		[G_COPYSTACK] = "copystack", [G_PREEMPTED] = "preempted",
+		[G_LEAKED] = "leaked",       [G_DEADEXTRA] = "waiting for cgo callback",
 	};
 
-	if ((g->status == G_WAITING || g->status == G_LEAKED) && g->wait_reason && g->wait_reason < go->wait_reasons_n &&
-	    go->wait_reasons[g->wait_reason])
+	if ((g->status == G_WAITING || g->status == G_LEAKED) && g->wait_reason &&
+	    g->wait_reason < go->wait_reasons_n && go->wait_reasons[g->wait_reason])
 		return go->wait_reasons[g->wait_reason];
 	return g->status < HF_LEN(states) && states[g->status] ? states[g->status] : "unknown";
 }

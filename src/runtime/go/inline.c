@@ -6,8 +6,8 @@
 #define DEPTH_MAX     64u
 
 /* One call of the function's tree of inlined calls; false: it is the function itself, or the tree is damaged. */
-static bool read_inlined(struct go *go, const struct go_func *f, uint64_t tree, uint64_t pc, struct go_logical_frame *ret,
-			 uint64_t *ret_parent)
+static bool read_inlined(struct go *go, const struct go_func *f, uint64_t tree, uint64_t pc,
+			 struct go_logical_frame *ret, uint64_t *ret_parent)
 {
 	int32_t index = tree ? go_pcdata(go, f, GO_PCDATA_INL_TREE, pc) : -1;
 	uint8_t bytes[INLINED_BYTES];
@@ -15,7 +15,8 @@ static bool read_inlined(struct go *go, const struct go_func *f, uint64_t tree, 
 
 	if (index < 0 || (uint32_t)index >= INLINED_MAX)
 		return false;
-	if (hf_err_ignore(hf_target_read(go->t, tree + (uint64_t)(uint32_t)index * INLINED_BYTES, bytes, sizeof(bytes))))
+	if (hf_err_ignore(hf_target_read(go->t, tree + (uint64_t)(uint32_t)index * INLINED_BYTES, bytes,
+					 sizeof(bytes))))
 		return false;
 	name = go_table_string(&f->module->pcln->names, hf_load_u32(bytes + 4));
 	*ret = (struct go_logical_frame){
@@ -24,7 +25,8 @@ static bool read_inlined(struct go *go, const struct go_func *f, uint64_t tree, 
 	return true;
 }
 
-size_t go_logical_frames(struct go *go, const struct go_func *f, uint64_t pc, struct go_logical_frame *ret, size_t max)
+size_t go_logical_frames(struct go *go, const struct go_func *f, uint64_t pc, struct go_logical_frame *ret,
+			 size_t max)
 {
 	uint64_t tree = go_funcdata(go, f, GO_FUNCDATA_INL_TREE), parent;
 	size_t n = 0;
@@ -46,7 +48,8 @@ static void find_line(struct go *go, const struct go_func *f, uint64_t pc, struc
 	uint64_t at;
 
 	ret->file = "";
-	if (!go_pc_value(go, f, f->pcfile, pc, &number) || !go_pc_value(go, f, f->pcln, pc, &line) || number < 0 || line < 0)
+	if (!go_pc_value(go, f, f->pcfile, pc, &number) || !go_pc_value(go, f, f->pcln, pc, &line) ||
+	    number < 0 || line < 0)
 		return;
 	at = ((uint64_t)f->cu + (uint32_t)number) * 4;
 	if (at + 4 > p->cu.n)
@@ -58,7 +61,8 @@ static void find_line(struct go *go, const struct go_func *f, uint64_t pc, struc
 	ret->line = (uint32_t)line;
 }
 
-struct hf_err *go_source_frames(struct go *go, uint64_t pc, struct hf_stack_frame *ret, size_t max, size_t *ret_n)
+struct hf_err *go_source_frames(struct go *go, uint64_t pc, struct hf_stack_frame *ret, size_t max,
+				size_t *ret_n)
 {
 	struct go_logical_frame frames[DEPTH_MAX];
 	struct go_func f;
@@ -69,7 +73,8 @@ struct hf_err *go_source_frames(struct go *go, uint64_t pc, struct hf_stack_fram
 		return NULL;
 	n = go_logical_frames(go, &f, pc, frames, hf_min(max, HF_LEN(frames)));
 	for (size_t i = 0; i < n; i++) {
-		ret[i] = (struct hf_stack_frame){.function = frames[i].name, .pc = pc, .inlined = frames[i].inlined};
+		ret[i] = (struct hf_stack_frame){
+			.function = frames[i].name, .pc = pc, .inlined = frames[i].inlined};
 		find_line(go, &f, frames[i].pc, &ret[i]);
 	}
 	*ret_n = n;

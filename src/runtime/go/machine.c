@@ -7,8 +7,8 @@
  */
 #include "unwind.h"
 
-#define M_MAX	  8192u	   /* bytes of an M that we look at */
-#define EXTRA_MAX 65536u   /* of the thread's own or signal stack: 16 KiB and 32 KiB where Go made them */
+#define M_MAX     8192u  /* bytes of an M that we look at */
+#define EXTRA_MAX 65536u /* of the thread's own or signal stack: 16 KiB and 32 KiB where Go made them */
 
 struct machine {
 	uint64_t g0, gsignal, curg, procid, vdso_sp;
@@ -49,7 +49,8 @@ static bool read_machine(struct go *go, uint64_t addr, struct machine *ret)
 static int find_thread(const struct hf_target *t, uint64_t procid)
 {
 	for (size_t i = 0; i < t->threads.n; i++)
-		if ((uint64_t)t->threads.at[i].ns_tid == procid && t->threads.at[i].state == HF_THREAD_STOPPED)
+		if ((uint64_t)t->threads.at[i].ns_tid == procid &&
+		    t->threads.at[i].state == HF_THREAD_STOPPED)
 			return (int)i;
 	return -1;
 }
@@ -87,8 +88,9 @@ static bool find_signal_frame(struct go *go, uint64_t sp, uint64_t lo, uint64_t 
 	for (uint64_t i = 0; i + 176 <= hi - sp && !found; i += 8) {
 		if (hf_load_u64(p + i + 16) != lo || hf_load_u64(p + i + 32) != hi - lo)
 			continue;
-		*ret = (struct interrupted){
-			.fp = hf_load_u64(p + i + 120), .sp = hf_load_u64(p + i + 160), .pc = hf_load_u64(p + i + 168)};
+		*ret = (struct interrupted){.fp = hf_load_u64(p + i + 120),
+					    .sp = hf_load_u64(p + i + 160),
+					    .pc = hf_load_u64(p + i + 168)};
 		found = true;
 	}
 	hf_vec_deinit(&copy);
@@ -105,7 +107,8 @@ static bool set_vdso_caller(struct go *go, struct go_goroutine *g, const struct 
 {
 	uint64_t pc;
 
-	if (!m->vdso_sp || !is_own(g, m->vdso_sp) || hf_err_ignore(hf_target_read_u64(go->t, m->vdso_sp - 8, &pc)))
+	if (!m->vdso_sp || !is_own(g, m->vdso_sp) ||
+	    hf_err_ignore(hf_target_read_u64(go->t, m->vdso_sp - 8, &pc)))
 		return false;
 	g->pc = pc;
 	g->sp = m->vdso_sp;
@@ -114,7 +117,8 @@ static bool set_vdso_caller(struct go *go, struct go_goroutine *g, const struct 
 
 /* In gogo the stack is the goroutine's already, and what it goes on to is still in g.sched alone. In code that is not
  * Go's, the vdso, its caller is where the goroutine is. */
-static void set_own(struct go *go, struct go_goroutine *g, const struct machine *m, const struct interrupted *at)
+static void set_own(struct go *go, struct go_goroutine *g, const struct machine *m,
+		    const struct interrupted *at)
 {
 	struct go_func f;
 	bool found = go_find_func(go, at->pc, &f);

@@ -1,8 +1,8 @@
 #include "pcln.h"
 
-#define MODULES_MAX	 4096u
-#define MODULEDATA_MAX	 (1u << 16)
-#define FUNC_ID_OFFSET	 40u /* Go 1.20 to 1.27 runtime/runtime2.go, _func.funcID */
+#define MODULES_MAX    4096u
+#define MODULEDATA_MAX (1u << 16)
+#define FUNC_ID_OFFSET 40u /* Go 1.20 to 1.27 runtime/runtime2.go, _func.funcID */
 
 /* A moduledata's bytes while it is taken apart. */
 struct raw_module {
@@ -67,8 +67,8 @@ static void decode_module(const struct go *go, const struct raw_module *raw, str
 	decode_bits(raw, off[GO_MODULEDATA_GCBSSMASK], &m->bssmask, &m->bssmask_n);
 }
 
-static struct hf_err *load_table(struct go *go, const char *what, uint64_t addr, uint64_t items, unsigned item,
-				 struct go_table *ret)
+static struct hf_err *load_table(struct go *go, const char *what, uint64_t addr, uint64_t items,
+				 unsigned item, struct go_table *ret)
 {
 	const void *at;
 	uint64_t bytes;
@@ -76,7 +76,8 @@ static struct hf_err *load_table(struct go *go, const char *what, uint64_t addr,
 	if (!items || !addr)
 		return NULL;
 	if (hf_mul_overflows(items, (uint64_t)item, &bytes) || bytes > SIZE_MAX)
-		return hf_err_at(HF_BADDATA, addr, "moduledata.%s has %" PRIu64 " entries: it is damaged", what, items);
+		return hf_err_at(HF_BADDATA, addr, "moduledata.%s has %" PRIu64 " entries: it is damaged",
+				 what, items);
 	HF_TRY(hf_err_prefix(hf_target_get(go->t, addr, (size_t)bytes, &ret->copy, &at), "Go's %s", what));
 	ret->at = at;
 	ret->n = bytes;
@@ -92,7 +93,8 @@ static struct hf_err *load_sections(struct go *go, const struct raw_module *raw,
 	if (n <= 1)
 		return NULL;
 	if (n > GO_MAX_SECTIONS)
-		return hf_err_at(HF_BADDATA, addr, "moduledata.textsectmap has %" PRIu64 " sections: it is damaged", n);
+		return hf_err_at(HF_BADDATA, addr,
+				 "moduledata.textsectmap has %" PRIu64 " sections: it is damaged", n);
 	for (uint64_t i = 0; i < n; i++) {
 		HF_TRY(hf_target_read(go->t, addr + i * sizeof(bytes), bytes, sizeof(bytes)));
 		pcln->sections[i] = (struct go_text_section){hf_load_u64(bytes), hf_load_u64(bytes + 8),
@@ -112,7 +114,8 @@ static int find_wrapper_id(const struct go_module *m)
 		uint32_t off = hf_load_u32(p->ftab.at + i + 4);
 		struct go_func f;
 
-		if ((uint64_t)off + FUNC_ID_OFFSET >= p->functions.n || !p->functions.at[off + FUNC_ID_OFFSET])
+		if ((uint64_t)off + FUNC_ID_OFFSET >= p->functions.n ||
+		    !p->functions.at[off + FUNC_ID_OFFSET])
 			continue;
 		if (go_func_decode(m, off, &f) && strcmp(f.name, "runtime.systemstack_switch") == 0)
 			return f.func_id < UINT8_MAX ? f.func_id + 1 : -1;

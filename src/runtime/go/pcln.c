@@ -1,11 +1,11 @@
 /* pclntab: Go 1.20 to 1.27 runtime/symtab.go and runtime2.go (_func), cmd/link/internal/ld/pcln.go. */
 #include "pcln.h"
 
-#define FUNC_BYTES    44u
-#define PCDATA_MAX    64u	  /* the compiler knows six kinds of tables */
-#define VALUE_STEPS   (1u << 20) /* more entries than any function has */
-#define NO_FUNCDATA   UINT32_MAX
-#define STRING_MAX    (1u << 16) /* generic functions have long names, but not that long */
+#define FUNC_BYTES  44u
+#define PCDATA_MAX  64u        /* the compiler knows six kinds of tables */
+#define VALUE_STEPS (1u << 20) /* more entries than any function has */
+#define NO_FUNCDATA UINT32_MAX
+#define STRING_MAX  (1u << 16) /* generic functions have long names, but not that long */
 
 const char *go_table_string(const struct go_table *t, uint64_t off)
 {
@@ -165,7 +165,8 @@ int32_t go_pcdata(struct go *go, const struct go_func *f, unsigned i, uint64_t p
 
 	if (i >= f->npcdata)
 		return -1;
-	if (!go_pc_value(go, f, hf_load_u32(f->module->pcln->functions.at + f->off + FUNC_BYTES + 4 * i), pc, &value))
+	if (!go_pc_value(go, f, hf_load_u32(f->module->pcln->functions.at + f->off + FUNC_BYTES + 4 * i), pc,
+			 &value))
 		return -1;
 	return value;
 }

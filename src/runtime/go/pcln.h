@@ -22,7 +22,7 @@ struct pcln {
 	struct go_table names, cu, files, pc, functions, ftab;
 	struct go_text_section sections[GO_MAX_SECTIONS];
 	size_t sections_n; /* 0: offsets are linear from moduledata.text */
-	int wrapper_id;	   /* internal/abi FuncIDWrapper in this version; -1 unknown */
+	int wrapper_id;    /* internal/abi FuncIDWrapper in this version; -1 unknown */
 };
 
 /* The string at an offset of a table; NULL where it leaves the table or does not end in it. */
@@ -42,6 +42,7 @@ struct go_logical_frame {
 	bool inlined;
 };
 /* Innermost first; at most max of them; the physical function is the last where they fit. Returns how many. */
-size_t go_logical_frames(struct go *go, const struct go_func *f, uint64_t pc, struct go_logical_frame *ret, size_t max);
+size_t go_logical_frames(struct go *go, const struct go_func *f, uint64_t pc, struct go_logical_frame *ret,
+			 size_t max);
 
 #endif

@@ -5,11 +5,11 @@
 
 #include <stdlib.h>
 
-#define NO_FRAME     UINT32_MAX
-#define LOWEST	     4096u		  /* no pointer is below the first page */
-#define HIGHEST	     (UINT64_C(1) << 47)
-#define XREGS_BYTES  2112u		  /* Go 1.26 runtime/preempt_amd64.go, xRegs */
-#define REFLECT_MAX  (1u << 16)		  /* words of arguments of a reflect call */
+#define NO_FRAME    UINT32_MAX
+#define LOWEST      4096u /* no pointer is below the first page */
+#define HIGHEST     (UINT64_C(1) << 47)
+#define XREGS_BYTES 2112u      /* Go 1.26 runtime/preempt_amd64.go, xRegs */
+#define REFLECT_MAX (1u << 16) /* words of arguments of a reflect call */
 /* internal/abi/abi.go, RegArgs on amd64: Ints [9], Floats [15], Ptrs [9], ReturnIsPtr [2]byte */
 #define REGARGS_SIZE 272u
 #define REGARGS_PTRS 192u
@@ -23,7 +23,7 @@ struct local_frame {
 /* A stack-allocated variable whose address was taken: its pointers count if something live points to it. */
 struct object {
 	uint64_t start, end;
-	uint64_t mask;	/* one bit a word; 0: all words from first on */
+	uint64_t mask;           /* one bit a word; 0: all words from first on */
 	uint64_t first, ptr_end; /* bytes from start */
 	uint32_t frame;
 	bool done;
@@ -36,7 +36,7 @@ struct go_scan_state {
 	HF_VEC(struct local_frame) frames;
 	HF_VEC(struct object) objects;
 	HF_VEC(uint64_t) queue; /* pointers into the stack */
-	bool any_next;		/* the next frame's map does not hold where it was left */
+	bool any_next;          /* the next frame's map does not hold where it was left */
 
 	struct go *go;
 	const struct go_goroutine *g;
@@ -78,7 +78,8 @@ static struct hf_err *out_frame(struct go_scan_state *s, uint32_t frame, uint32_
 }
 
 /* A word that may be a pointer: into this very stack it makes a stack object live, into the heap it is a root. */
-static struct hf_err *add(struct go_scan_state *s, enum hf_root_kind kind, uint64_t slot, uint64_t value, uint32_t frame)
+static struct hf_err *add(struct go_scan_state *s, enum hf_root_kind kind, uint64_t slot, uint64_t value,
+			  uint32_t frame)
 {
 	struct go_raw_root root = {.slot = slot, .value = value, .owner = s->index, .kind = (uint8_t)kind};
 
@@ -105,7 +106,8 @@ static struct hf_err *add_any(struct go_scan_state *s, uint64_t start, uint64_t 
 	return NULL;
 }
 
-static struct hf_err *add_masked(struct go_scan_state *s, uint64_t start, const uint8_t *bits, uint64_t n, uint32_t frame)
+static struct hf_err *add_masked(struct go_scan_state *s, uint64_t start, const uint8_t *bits, uint64_t n,
+				 uint32_t frame)
 {
 	uint64_t value;
 
@@ -116,7 +118,8 @@ static struct hf_err *add_masked(struct go_scan_state *s, uint64_t start, const 
 }
 
 /* The words from start on that a bitmap in the target marks; any of them where it cannot be read. */
-static struct hf_err *add_bits(struct go_scan_state *s, uint64_t start, const struct go_bits *bits, uint32_t frame)
+static struct hf_err *add_bits(struct go_scan_state *s, uint64_t start, const struct go_bits *bits,
+			       uint32_t frame)
 {
 	uint64_t bytes = ((uint64_t)bits->n + 7) / 8;
 	const void *at = bits->at;
@@ -134,8 +137,8 @@ static struct hf_err *add_bits(struct go_scan_state *s, uint64_t start, const st
 	return add_masked(s, start, at, bits->n, frame);
 }
 
-static struct hf_err *add_object(struct go_scan_state *s, const struct go_stkframe *f, const struct go_object_record *r,
-				 uint32_t frame)
+static struct hf_err *add_object(struct go_scan_state *s, const struct go_stkframe *f,
+				 const struct go_object_record *r, uint32_t frame)
 {
 	uint64_t start = (r->off < 0 ? f->varp : f->argp) + (uint64_t)(int64_t)r->off;
 	struct object o = {.start = start, .frame = frame};
@@ -150,8 +153,8 @@ static struct hf_err *add_object(struct go_scan_state *s, const struct go_stkfra
 	return o.ptr_end ? hf_vec_push(&s->objects, o) : NULL;
 }
 
-static struct hf_err *add_objects(struct go_scan_state *s, const struct go_stkframe *f, const struct go_map_info *maps,
-				  uint32_t frame)
+static struct hf_err *add_objects(struct go_scan_state *s, const struct go_stkframe *f,
+				  const struct go_map_info *maps, uint32_t frame)
 {
 	struct go_object_record r;
 	uint8_t bytes[16];
@@ -160,10 +163,12 @@ static struct hf_err *add_objects(struct go_scan_state *s, const struct go_stkfr
 		if (i < GO_OBJECTS_INLINE) {
 			r = maps->objects[i];
 		} else {
-			if (hf_err_ignore(hf_target_read(s->go->t, maps->objects_addr + 16 * (uint64_t)i, bytes, 16)))
+			if (hf_err_ignore(hf_target_read(s->go->t, maps->objects_addr + 16 * (uint64_t)i,
+							 bytes, 16)))
 				return add_any(s, f->sp, f->varp, frame);
-			r = (struct go_object_record){(int32_t)hf_load_u32(bytes), (int32_t)hf_load_u32(bytes + 4),
-						      (int32_t)hf_load_u32(bytes + 8), hf_load_u32(bytes + 12)};
+			r = (struct go_object_record){
+				(int32_t)hf_load_u32(bytes), (int32_t)hf_load_u32(bytes + 4),
+				(int32_t)hf_load_u32(bytes + 8), hf_load_u32(bytes + 12)};
 		}
 		HF_TRY(add_object(s, f, &r, frame));
 	}
@@ -194,12 +199,16 @@ static bool reflect_args(struct go_scan_state *s, const struct go_stkframe *f, s
 	if (n > REFLECT_MAX)
 		return false;
 	*ret = (struct go_bits){.addr = hf_load_u64(vector + 8), .n = (uint32_t)n};
-	return n > 8 * GO_MAP_INLINE || !n || !hf_err_ignore(hf_target_read(s->go->t, ret->addr, ret->at, (n + 7) / 8));
+	return n > 8 * GO_MAP_INLINE || !n ||
+	       !hf_err_ignore(hf_target_read(s->go->t, ret->addr, ret->at, (n + 7) / 8));
 }
 
 static struct hf_err *scan_reflect(struct go_scan_state *s, const struct go_stkframe *f, uint32_t frame)
 {
-	struct object o = {.start = f->varp - REGARGS_SIZE, .end = f->varp, .first = REGARGS_PTRS, .ptr_end = REGARGS_END,
+	struct object o = {.start = f->varp - REGARGS_SIZE,
+			   .end = f->varp,
+			   .first = REGARGS_PTRS,
+			   .ptr_end = REGARGS_END,
 			   .frame = frame};
 	struct go_bits args;
 
@@ -331,7 +340,8 @@ static bool word(struct go_scan_state *s, uint64_t addr, uint64_t *ret)
 static struct hf_err *scan_defers(struct go_scan_state *s)
 {
 	uint64_t fn_off = (uint64_t)go_off(s->go, DEFER_FN), link_off = (uint64_t)go_off(s->go, DEFER_LINK);
-	uint64_t slot = s->g->addr + (uint64_t)go_off(s->go, G_DEFER), at = s->g->defer_addr, seen = 0, fn, link;
+	uint64_t slot = s->g->addr + (uint64_t)go_off(s->go, G_DEFER), at = s->g->defer_addr, seen = 0, fn,
+		 link;
 
 	if (!go_has(s->go, DEFER_FN) || !go_has(s->go, DEFER_LINK))
 		return NULL;
@@ -402,8 +412,8 @@ static uint64_t used_start(const struct go_goroutine *g, bool lost)
 	return lost || g->sp < g->lo || g->sp >= g->hi ? g->lo : g->sp;
 }
 
-struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_t goroutine, struct go_scan_output *out,
-				 const char **ret_name, const char **ret_why)
+struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_t goroutine,
+				 struct go_scan_output *out, const char **ret_name, const char **ret_why)
 {
 	const struct go_goroutine *g = &go->goroutines.at[goroutine];
 	bool lost = g->conservative && go_is_running(g);

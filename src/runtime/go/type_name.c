@@ -134,36 +134,3 @@ const char *go_type_name(struct go *go, uint32_t id)
 	row->name = kept ? kept : "?";
 	return row->name;
 }
-
-/* "net/http.Request" is also asked for as "http.Request" or "*http.Request". */
-static bool name_matches(const char *full, const char *asked)
-{
-	size_t n = strlen(full), m = strlen(asked);
-
-	if (!strcmp(full, asked))
-		return true;
-	return n > m && full[n - m - 1] == '/' && !strcmp(full + n - m, asked) && !strchr(asked, '/');
-}
-
-uint32_t go_type_find(struct go *go, const char *name, size_t *ret_n)
-{
-	uint32_t found = GO_NO_TYPE, n = go_types_count(go);
-
-	*ret_n = 0;
-	for (uint32_t id = 1; id < n; id++) {
-		const char *full = go_type_name(go, id);
-
-		if (!name_matches(full, name))
-			continue;
-		if (!strcmp(full, name)) {
-			found = id;
-			*ret_n = 1;
-			return found;
-		}
-		if (!found || strcmp(full, go_type_name(go, found)))
-			(*ret_n)++;
-		if (!found)
-			found = id;
-	}
-	return found;
-}

@@ -94,10 +94,6 @@ struct hf_err *go_types_check(struct go *go) HF_CHECKED;
 /* As the language writes it, with full package paths: "map[string]*main.Session"; "?" for GO_NO_TYPE. Valid while the
  * runtime lives. */
 const char *go_type_name(struct go *go, uint32_t id);
-/* By such a name, or the last part of its package path ("http.Request"); among types that blocks have.
- * ret_n  how many match (the first is returned). */
-uint32_t go_type_find(struct go *go, const char *name, size_t *ret_n);
-
 /* False for synthetic descriptors outside of all modules: their names mean nothing. */
 bool go_types_module_of(const struct go *go, uint64_t rtype);
 

@@ -159,7 +159,8 @@ static bool resolve(struct go_unwinder *u)
 	uint8_t flag = info.func.flag;
 
 	if (!info.found)
-		return stop(u, f->innermost ? "the pc is in no Go function" : "the return address is in no Go function");
+		return stop(u, f->innermost ? "the pc is in no Go function"
+					    : "the return address is in no Go function");
 	if (!info.func.pcsp)
 		return stop(u, "a function has no frame information");
 	if (!info.has_delta)
@@ -190,8 +191,8 @@ static void set_call_pc(struct go_unwinder *u, bool trap)
 	f->call_pc = !trap && f->pc > f->func.entry ? f->pc - 1 : f->pc;
 }
 
-bool go_unwind_begin(struct go_unwinder *u, struct go *go, const struct go_goroutine *g, const struct go_stack *stack,
-		     struct go_cache *cache)
+bool go_unwind_begin(struct go_unwinder *u, struct go *go, const struct go_goroutine *g,
+		     const struct go_stack *stack, struct go_cache *cache)
 {
 	*u = (struct go_unwinder){.go = go, .g = g, .stack = stack, .cache = cache};
 	u->frame = (struct go_stkframe){.pc = g->pc, .sp = g->sp, .innermost = true};
@@ -212,7 +213,8 @@ bool go_unwind_begin(struct go_unwinder *u, struct go *go, const struct go_gorou
 bool go_unwind_next(struct go_unwinder *u)
 {
 	struct go_stkframe *f = &u->frame;
-	bool trap = u->role == GO_ROLE_SIGPANIC || u->role == GO_ROLE_ASYNC_PREEMPT || u->role == GO_ROLE_DEBUG_CALL;
+	bool trap = u->role == GO_ROLE_SIGPANIC || u->role == GO_ROLE_ASYNC_PREEMPT ||
+		    u->role == GO_ROLE_DEBUG_CALL;
 	uint64_t lr = f->lr, sp = f->fp;
 	uint8_t id = f->func.func_id;
 
@@ -231,7 +233,8 @@ static void free_cache(struct go_cache **cache)
 	hf_free(*cache);
 }
 
-struct hf_err *go_unwind(struct go *go, const struct go_goroutine *g, go_frame_fn *fn, void *arg, bool *ret_complete)
+struct hf_err *go_unwind(struct go *go, const struct go_goroutine *g, go_frame_fn *fn, void *arg,
+			 bool *ret_complete)
 {
 	_cleanup_(free_cache) struct go_cache *cache = hf_calloc(1, sizeof(*cache));
 	_cleanup_(go_stack_deinit) struct go_stack stack = {0};

@@ -13,7 +13,8 @@ struct go_stack {
 };
 
 /* Reads [from, g->hi). Errors: NOMEM, INTERRUPTED; what cannot be read is zero and `damaged` is set. */
-struct hf_err *go_stack_read(struct go *go, const struct go_goroutine *g, uint64_t from, struct go_stack *ret) HF_CHECKED;
+struct hf_err *go_stack_read(struct go *go, const struct go_goroutine *g, uint64_t from, struct go_stack *ret)
+	HF_CHECKED;
 void go_stack_deinit(struct go_stack *s);
 
 static inline bool go_stack_word(const struct go_stack *s, uint64_t addr, uint64_t *ret)
@@ -46,7 +47,7 @@ struct go_pc_info {
 	bool found, has_delta;
 };
 
-#define GO_MAP_INLINE	  64u /* bytes: 512 words */
+#define GO_MAP_INLINE     64u /* bytes: 512 words */
 #define GO_OBJECTS_INLINE 4u
 
 /* A stack map: bit i is the word at start + 8 * i. */
@@ -101,14 +102,14 @@ struct go_unwinder {
 	struct go_cache *cache;
 	struct go_stkframe frame; /* valid after true */
 	enum go_role role, callee_role;
-	bool complete;	  /* after false: it reached the top */
-	const char *why;  /* after false: why it did not; for tests and logs */
+	bool complete;   /* after false: it reached the top */
+	const char *why; /* after false: why it did not; for tests and logs */
 };
 
 /* Goes to the innermost frame, and on to callers; false: there is no (further) frame. The stack pointer only ever grows,
  * so that this ends. After false without `complete`, frame.sp is where the unknown part begins. */
-bool go_unwind_begin(struct go_unwinder *u, struct go *go, const struct go_goroutine *g, const struct go_stack *stack,
-		     struct go_cache *cache);
+bool go_unwind_begin(struct go_unwinder *u, struct go *go, const struct go_goroutine *g,
+		     const struct go_stack *stack, struct go_cache *cache);
 bool go_unwind_next(struct go_unwinder *u);
 
 /* Stack maps at the frame's continuation pc; valid until the next call with this cache. NULL: the frame is dead. */
@@ -120,12 +121,13 @@ struct go_scan_output {
 	HF_VEC(struct go_frame) frames;
 };
 struct go_scan_state; /* stack.c: what it works on, reused from goroutine to goroutine */
-struct go_scan_state *go_scan_state_create(void); /* NULL: out of memory */
+struct go_scan_state *go_scan_state_create(void);    /* NULL: out of memory */
 void go_scan_state_destroy(struct go_scan_state *s); /* takes NULL */
 
 /* As go_stack_scan, into out. *ret_name: what the goroutine runs, "" unknown. *ret_why: of an incomplete unwinding. */
-struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_t goroutine, struct go_scan_output *out,
-				 const char **ret_name, const char **ret_why) HF_CHECKED;
+struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_t goroutine,
+				 struct go_scan_output *out, const char **ret_name, const char **ret_why)
+	HF_CHECKED;
 
 /* goroutine.c: its thread, not g.sched, knows where it is. */
 bool go_is_running(const struct go_goroutine *g);

@@ -1,14 +1,15 @@
 /* All goroutines, after the target runs again: scans their stacks in parallel and names them. */
 #include "unwind.h"
 
-#define BATCH	   256u
+#define BATCH       256u
 #define LOGICAL_MAX 32u
 
 /* Scaffolding: above what the go statement named, what follows it, or the compiler's. */
 static bool is_scaffolding(const struct go_module *m, const struct go_logical_frame *f)
 {
 	return strcmp(f->name, "runtime.goexit") == 0 || strcmp(f->name, "runtime.goexit1") == 0 ||
-	       strcmp(f->name, "runtime.main") == 0 || go_is_wrapper(m, f->func_id, f->name);
+	       strcmp(f->name, "runtime.main") == 0 || strncmp(f->name, "runtime.cgocallback", 19) == 0 ||
+	       strncmp(f->name, "_cgoexp_", 8) == 0 || go_is_wrapper(m, f->func_id, f->name);
 }
 
 const char *go_task_name(struct go *go, struct go_cache *cache, uint64_t call_pc)
@@ -67,7 +68,8 @@ static struct hf_err *walk_batch(void *arg, size_t i, unsigned worker)
 
 		if (at % 64 == 0)
 			HF_TRY(hf_interrupt_check());
-		HF_TRY(go_scan_goroutine(go, w->states[worker], (uint32_t)at, &w->batches[i].out, &name, &why));
+		HF_TRY(go_scan_goroutine(go, w->states[worker], (uint32_t)at, &w->batches[i].out, &name,
+					 &why));
 		name_goroutine(go, &go->goroutines.at[at], name);
 		w->batches[i].failures += why != NULL;
 	}
@@ -116,7 +118,8 @@ static void walk_deinit(struct walk *w)
 
 struct hf_err *go_goroutines_walk(struct go *go)
 {
-	_cleanup_(walk_deinit) struct walk w = {.go = go, .batches_n = (go->goroutines.n + BATCH - 1) / BATCH};
+	_cleanup_(walk_deinit) struct walk w = {.go = go,
+						.batches_n = (go->goroutines.n + BATCH - 1) / BATCH};
 
 	go->stack_roots.n = go->frames.n = 0;
 	if (!w.batches_n)

@@ -1,10 +1,13 @@
 // leaky: a service with the leaks that one meets: a cache that never evicts, small views of large arrays, goroutines
-// that wait for nobody, a registry that only grows. It serves nobody; it only remembers.
+// that wait for nobody, a registry that only grows. It serves nobody; it only remembers. Argument: how many times as large
+// as usual all that is (1).
 package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"unsafe"
 
@@ -45,11 +48,23 @@ type job struct {
 
 var (
 	sessionCache = map[string]*Session{} // nobody evicts
-	headers      [][]byte                // views of 16 bytes, each of an upload of 1 MiB
+	headers      [][]byte                // views of 16 bytes, each of an upload of 1 MiB or more
 	registry     sync.Map                // nobody unsubscribes
 	results      = make(chan *job)       // nobody receives
 	lastUpload   *[1 << 20]byte
+	times        = 1
 )
+
+// received is a buffer as if it had come from somewhere: each page of it has been written to.
+//
+//go:noinline
+func received(n int) []byte {
+	b := make([]byte, n*times)
+	for i := 0; i < len(b); i += 1024 {
+		b[i] = byte(i >> 10)
+	}
+	return b
+}
 
 // login fills the cache.
 //
@@ -60,7 +75,7 @@ func login(i int) {
 	sessionCache[id] = &Session{
 		ID:      id,
 		User:    &User{Name: name, Email: name + "@example.com"},
-		Payload: make([]byte, 4096),
+		Payload: received(4096),
 		Attrs:   map[string]string{"lang": name},
 	}
 }
@@ -69,7 +84,7 @@ func login(i int) {
 //
 //go:noinline
 func upload() {
-	body := make([]byte, 1<<20)
+	body := received(1 << 20)
 	headers = append(headers, body[512:528])
 }
 
@@ -77,7 +92,7 @@ func upload() {
 //
 //go:noinline
 func worker(id int) {
-	j := &job{id: id, body: make([]byte, 64<<10)}
+	j := &job{id: id, body: received(64 << 10)}
 	results <- j
 	runtime.KeepAlive(j)
 }
@@ -87,7 +102,7 @@ func worker(id int) {
 //go:noinline
 func subscribe(i int) {
 	topic := fmt.Sprintf("topic-%d", i)
-	registry.Store(topic, &Subscriber{Topic: topic, Queue: make([]byte, 8192)})
+	registry.Store(topic, &Subscriber{Topic: topic, Queue: received(8192)})
 }
 
 // drop leaves garbage behind.
@@ -115,6 +130,11 @@ func say() {
 }
 
 func main() {
+	if len(os.Args) > 1 {
+		if n, err := strconv.Atoi(os.Args[1]); err == nil && n > 0 {
+			times = n
+		}
+	}
 	for i := 0; i < sessions; i++ {
 		login(i)
 	}
