@@ -166,7 +166,8 @@ void hf_str_add_quoted(struct hf_str *str, const void *bytes, size_t n, size_t m
 /* What a package path is made of, beside the slash. */
 static bool is_path_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._-~%+", c);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       strchr("._-~%+", c);
 }
 
 void hf_str_add_short(struct hf_str *str, const char *name)
@@ -174,9 +175,12 @@ void hf_str_add_short(struct hf_str *str, const char *name)
 	const char *kept = name; /* from here on is not yet added */
 
 	for (const char *p = name; *p; p++) {
-		if (*p == '/' && p[1])
+		bool variadic = !strncmp(p, "...", 3);
+
+		if (*p == '/' && p[1]) {
 			kept = p + 1;
-		else if (!is_path_char(*p)) {
+		} else if (variadic || !is_path_char(*p)) {
+			p += variadic ? 2 : 0;
 			hf_str_addn(str, kept, (size_t)(p + 1 - kept));
 			kept = p + 1;
 		}

@@ -206,6 +206,10 @@ static struct hf_err *capture(struct hf_session *s)
 {
 	struct hf_err *err;
 
+	err = s->rt->ops->prepare && s->t->ops->stop ? s->rt->ops->prepare(s->rt) : NULL;
+	if (hf_err_code(err) == HF_INTERRUPTED || hf_err_code(err) == HF_NOMEM)
+		return err;
+	hf_err_ignore(err);
 	HF_TRY(hf_target_stop(s->t));
 	err = s->rt->ops->capture(s->rt);
 	hf_target_resume(s->t);

@@ -92,6 +92,9 @@ struct hf_runtime_ops {
 	struct hf_err *(*probe)(struct hf_target *t, struct hf_syms *s, bool *ret);
 	/* Learns the layout. ret: freed by close. Errors: UNSUPPORTED (a version or layout that we do not know). */
 	struct hf_err *(*open)(struct hf_target *t, struct hf_syms *s, struct hf_runtime **ret);
+	/* Before the stop: set memory aside for capture, so that the pause is short. The target runs: what is read may be
+	 * inconsistent, and an error means no more than a longer pause. May be NULL. */
+	struct hf_err *(*prepare)(struct hf_runtime *rt);
 	/* The target is stopped: take what later questions need. Errors: as reads; BADDATA. */
 	struct hf_err *(*capture)(struct hf_runtime *rt);
 	/* After resume: numbers the blocks. */

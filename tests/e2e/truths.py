@@ -110,15 +110,20 @@ def check_goroutines(asked, truth):
 CHECKS = {name[len("check_"):]: check for name, check in list(globals().items()) if name.startswith("check_")}
 
 
-def check_all(lab, target, truths):
-    """Checks each truth; raises one Failure that lists what is false."""
+def falsehoods(lab, target, truths):
+    """Checks each truth; a line for each that the tool does not say."""
     asked, wrong = Asked(lab, target, truths), []
     for truth in sorted(truths, key=lambda t: t["truth"] != "heap"):    # the count first: the victim still breathes
         try:
             CHECKS[truth["truth"]](asked, truth)
         except (Failure, KeyError, IndexError, TypeError, ValueError) as error:
             said = {key: value for key, value in truth.items() if key != "truth"}
-            wrong.append(f"{truth['truth']} {said}: {type(error).__name__ if not isinstance(error, Failure) else ''}{error}")
+            name = "" if isinstance(error, Failure) else type(error).__name__ + ": "
+            wrong.append(f"{truth['truth']} {said}: {name}{error}")
+    return wrong
+
+
+def expect_none(wrong, truths):
     expect(not wrong, f"{len(wrong)} of {len(truths)} truths are not what the tool says:\n    " + "\n    ".join(wrong[:40]))
 
 
@@ -128,15 +133,17 @@ def live_and_core(lab, name, *arguments, env=None):
     core = lab.folder / f"{name}.core"
     with Victim([program, *arguments], env=env) as victim:
         expect(victim.truths, "the victim has said nothing")
-        check_all(lab, ["-p", victim.pid], victim.truths)
+        wrong = falsehoods(lab, ["-p", victim.pid], victim.truths)
         victim.expect_running()
         lab.result("snap", "-p", victim.pid, "-o", core)
         victim.expect_running()
     try:
-        check_all(lab, ["-c", core, "-e", program], victim.truths)
-        check_all(lab, ["-c", core], [t for t in victim.truths if t["truth"] == "heap"])
+        on_core = falsehoods(lab, ["-c", core, "-e", program], victim.truths)
+        wrong += [f"on the core: {line}" for line in on_core if line not in wrong]
+        wrong += falsehoods(lab, ["-c", core], [t for t in victim.truths if t["truth"] == "heap"])
     finally:
         os.unlink(core)
+    expect_none(wrong, victim.truths)
 
 
 @case("truths: leaky", matrix=True)
@@ -163,7 +170,7 @@ def new_timers(lab):
 def flags(lab):
     for flag in ("-ldflags=-compressdwarf=false", "-buildmode=pie"):
         with Victim([lab.go("leaky", flag)]) as victim:
-            check_all(lab, ["-p", victim.pid], victim.truths)
+            expect_none(falsehoods(lab, ["-p", victim.pid], victim.truths), victim.truths)
 
 
 @case("why: the objects of a type")

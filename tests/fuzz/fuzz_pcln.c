@@ -1,5 +1,6 @@
-/* A Go program's tables, goroutine and stack with any bytes changed: reading, looking up, unwinding and scanning must end,
- * soon, and without harm. Input: {offset u16, value u8} triples, patched into a sound program. */
+/* A Go program's tables, goroutine and stack with any bytes changed: reading, looking up, unwinding and
+ * scanning must end, soon, and without harm. Input: {offset u16, value u8} triples, patched into a sound
+ * program. */
 #include "../unit/go_fake.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* A Go program's tables, one goroutine and its stack, made by hand in one piece of memory: for the tests and the fuzzer
- * of the readers of pclntab and stacks. The layout is Go 1.26's.
+/* A Go program's tables, one goroutine and its stack, made by hand in one piece of memory: for the tests and
+ * the fuzzer of the readers of pclntab and stacks. The layout is Go 1.26's.
  *
  *	goexit <- main.work.gowrap1 (main.work inlined) <- main.caller <- main.leaf, where it waits
  *
@@ -31,8 +31,10 @@ enum {
 	FAKE_TEXT = 0x8000,
 	FAKE_HEAP = 0x9000,
 };
-enum { LEAF = 0, CALLER = 0x100, WRAPPER = 0x200, GOEXIT = 0x300, SWITCH = 0x400, MOVES_SP = 0x500, TEXT_END = 0x600 };
-enum { LEAF_SP = 0x6fa8, CALLER_SP = 0x6fc0, OBJECT = 0x6fc0, LOCAL = 0x6fc8, WRAPPER_SP = 0x6fe8, GOEXIT_SP = 0x6ff8 };
+enum { LEAF = 0, CALLER = 0x100, WRAPPER = 0x200, GOEXIT = 0x300, SWITCH = 0x400, MOVES_SP = 0x500,
+       TEXT_END = 0x600 };
+enum { LEAF_SP = 0x6fa8, CALLER_SP = 0x6fc0, OBJECT = 0x6fc0, LOCAL = 0x6fc8, WRAPPER_SP = 0x6fe8,
+       GOEXIT_SP = 0x6ff8 };
 
 struct fake {
 	uint8_t at[FAKE_SIZE];

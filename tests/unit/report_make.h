@@ -42,7 +42,9 @@ static const struct hf_fact some_facts[] = {
 
 static const struct hf_share some_shares[] = {
 	{"heap-live", "live heap", 400 << 20, ""},
-	{"other", "what nothing explains", 112 << 20, "unknown"},
+	{"other", "what nothing explains", 112 << 20,
+	 "a note that is so long that it has to go on below, on a second line or even on a third, as far as "
+	 "that is from here"},
 };
 
 static const struct hf_heap some_heap = {

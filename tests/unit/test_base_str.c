@@ -234,6 +234,34 @@ Test(quoted, random_bytes_never_escape_their_quotes, .timeout = 60)
 	}
 }
 
+Test(str, short_names_lose_the_folders_of_packages)
+{
+	static const char *const rows[][2] = {
+		{"", ""},
+		{"int", "int"},
+		{"/", "/"},
+		{"a/", "a/"},
+		{"main.Session", "main.Session"},
+		{"net/http.Request", "http.Request"},
+		{"*example.org/x~y/v2%2e0.T", "*v2%2e0.T"},
+		{"map[string]*net/http.Request", "map[string]*http.Request"},
+		{"map[a/b.K]map[c/d.K]e/f.V", "map[b.K]map[d.K]f.V"},
+		{"func(...a/b.Option) (int, c/d.E)", "func(...b.Option) (int, d.E)"},
+		{"struct { F a/b.T; c/d.T }", "struct { F b.T; d.T }"},
+		{"a/b.G[c/d.T,int]", "b.G[d.T,int]"},
+		{"chan<- a/b.T", "chan<- b.T"},
+		{"a/b.(*T).Method.func1", "b.(*T).Method.func1"},
+		{"......", "......"},
+	};
+
+	for (size_t i = 0; i < HF_LEN(rows); i++) {
+		struct hf_str s = {0};
+
+		hf_str_add_short(&s, rows[i][0]);
+		expect_str(&s, rows[i][1]);
+	}
+}
+
 Test(format, sizes_are_as_people_read_them)
 {
 	static const struct {

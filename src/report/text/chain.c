@@ -42,10 +42,18 @@ static struct run run_at(const struct expression *e, size_t at)
 	return (struct run){at, 1, 1};
 }
 
+/* A goroutine's name is several words, and ends in a mark where the path begins: with a variable, which is no field. */
+static bool has_long_name(const struct hf_chain *chain)
+{
+	return strchr(chain->root_name, ' ') != NULL;
+}
+
 static struct hf_err *split(const struct hf_chain *chain, struct expression *ret)
 {
-	if (*chain->root_via)
-		HF_TRY(hf_vec_push(&ret->parts, chain->root_via));
+	const char *first = chain->root_via + (has_long_name(chain) && *chain->root_via == '.');
+
+	if (*first)
+		HF_TRY(hf_vec_push(&ret->parts, first));
 	for (size_t i = 0; i < chain->n; i++)
 		if (*chain->steps[i].via)
 			HF_TRY(hf_vec_push(&ret->parts, chain->steps[i].via));
@@ -103,8 +111,7 @@ static void print(struct hf_text *t, size_t indent, const struct hf_chain *chain
 	struct hf_str piece = {0};
 
 	hf_str_add_clean(&piece, *chain->root_name ? chain->root_name : chain->root_kind);
-	/* A goroutine's name is several words: its path needs a mark where it begins. */
-	if (n && strchr(chain->root_name, ' '))
+	if (n && has_long_name(chain))
 		hf_str_add(&piece, ": ");
 	place(t, indent, &column, &piece);
 	for (size_t i = 0; i < n; i++) {

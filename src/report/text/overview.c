@@ -84,7 +84,11 @@ static void add_total(struct hf_text *t, const struct hf_overview *o)
 void hf_text_shares(struct hf_text *t, const struct hf_overview *o)
 {
 	static const struct hf_column columns[] = {
-		{.flexible = true}, {.right = true}, {.right = true}, {.right = false}, {.flexible = true},
+		{.flexible = true},
+		{.right = true},
+		{.right = true},
+		{.right = false},
+		{.flexible = true, .wraps = true},
 	};
 	struct hf_table table = {.columns = columns, .columns_n = HF_LEN(columns)};
 

@@ -98,6 +98,54 @@ static void print_titles(struct hf_text *t, const struct hf_table *table, const 
 	hf_text_end(t);
 }
 
+/* Bytes of the words at the start of a cell that fit, and at least one word; all where it fits. */
+static size_t words_that_fit(struct cell cell, size_t width)
+{
+	size_t fit = 0;
+
+	for (size_t end = 0; end <= cell.n; end++) {
+		if (end < cell.n && cell.s[end] != ' ')
+			continue;
+		if (fit && hf_text_columns(cell.s, end) > width)
+			break;
+		fit = end;
+	}
+	return fit;
+}
+
+static void print_row(struct hf_text *t, const struct hf_table *table, size_t row, const size_t *widths,
+		      size_t indent)
+{
+	size_t pending = indent, last = table->columns_n - 1, column = indent;
+	struct cell rest = {"", 0};
+
+	for (size_t c = 0; c <= last; c++) {
+		struct cell cell = cell_at(table, row, c);
+
+		if (table->columns[c].wraps) {
+			rest = cell;
+			cell.n = words_that_fit(rest, widths[c]);
+			rest.s += cell.n;
+			rest.n -= cell.n;
+		}
+		print_cell(t, table, c, cell, &pending, widths[c]);
+		column += c < last ? widths[c] + GAP : 0;
+	}
+	hf_text_end(t);
+	while (rest.n > 1) {
+		size_t n;
+
+		rest.s++; /* the space that it was broken at */
+		rest.n--;
+		n = words_that_fit(rest, widths[last]);
+		hf_text_spaces(t, column);
+		hf_text_cut(&t->out, rest.s, n, widths[last]);
+		hf_text_end(t);
+		rest.s += n;
+		rest.n -= n;
+	}
+}
+
 void hf_table_print(struct hf_table *table, struct hf_text *t, size_t indent)
 {
 	size_t rows, widths[COLUMNS_MAX] = {0};
@@ -121,13 +169,8 @@ void hf_table_print(struct hf_table *table, struct hf_text *t, size_t indent)
 	fit(table, widths, t->width - hf_min((size_t)t->width, indent));
 	if (rows && table->columns[0].title)
 		print_titles(t, table, widths, indent);
-	for (size_t r = 0; r < rows; r++) {
-		size_t pending = indent;
-
-		for (size_t c = 0; c < table->columns_n; c++)
-			print_cell(t, table, c, cell_at(table, r, c), &pending, widths[c]);
-		hf_text_end(t);
-	}
+	for (size_t r = 0; r < rows; r++)
+		print_row(t, table, r, widths, indent);
 	hf_str_deinit(&table->cells);
 	hf_vec_deinit(&table->ends);
 }

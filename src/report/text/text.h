@@ -65,6 +65,7 @@ struct hf_column {
 	const char *title; /* NULL in all columns: no line of titles */
 	bool right;        /* numbers: aligned to the right */
 	bool flexible;     /* cut where the line would be too wide */
+	bool wraps;        /* and this, the last column, is not cut but goes on below */
 };
 
 struct hf_table {

@@ -117,6 +117,11 @@ static struct hf_err *capture_globals(struct go *go)
 	return NULL;
 }
 
+static struct hf_err *prepare(struct hf_runtime *rt)
+{
+	return go_spans_prepare(go_of(rt));
+}
+
 static struct hf_err *capture(struct hf_runtime *rt)
 {
 	struct go *go = go_of(rt);
@@ -394,6 +399,7 @@ static const struct hf_runtime_ops go_ops = {
 	.name = "go",
 	.probe = probe,
 	.open = open_runtime,
+	.prepare = prepare,
 	.capture = capture,
 	.walk = walk,
 	.chunks = go_scan_chunks,

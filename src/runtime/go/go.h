@@ -226,6 +226,8 @@ struct hf_err *go_source_frames(struct go *go, uint64_t pc, struct hf_stack_fram
 
 /* ---- spans.c --------------------------------------------------------------------------------------------- */
 
+/* Before the stop: sets memory aside for what go_spans_capture will copy, so that the pause is short. */
+struct hf_err *go_spans_prepare(struct go *go) HF_CHECKED;
 struct hf_err *go_spans_read(struct go *go) HF_CHECKED;	  /* stopped */
 struct hf_err *go_spans_capture(struct go *go) HF_CHECKED; /* stopped: contents, in bulk */
 struct hf_err *go_spans_number(struct go *go) HF_CHECKED;  /* after: allocation words, block numbers, views */

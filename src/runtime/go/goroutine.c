@@ -38,8 +38,8 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Captures ranges that mostly lie close together in few copies: to ask for what lies between is cheaper than to ask
- * again. Sorts them. */
+/* Captures ranges that mostly lie close together in few copies: to ask for what lies between is cheaper than
+ * to ask again. Sorts them. */
 static struct hf_err *capture_close(struct go *go, struct hf_range *ranges, size_t n)
 {
 	size_t used = 0;
@@ -153,7 +153,7 @@ static bool decode_g(const struct go *go, uint64_t addr, const struct raw_g *raw
 		ret->sp = syscall_sp;
 		ret->in_syscall = true;
 	}
-	/* The collector may be shrinking a stack that it scans: pointers into it may be the old one's still. */
+	/* The collector may be shrinking a stack that it scans: pointers into it may be of before. */
 	ret->conservative = ret->status == G_COPYSTACK || ((status & SCAN_BIT) && ret->status != G_RUNNING);
 	return true;
 }

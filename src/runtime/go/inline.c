@@ -5,7 +5,8 @@
 #define INLINED_MAX   (1u << 20)
 #define DEPTH_MAX     64u
 
-/* One call of the function's tree of inlined calls; false: it is the function itself, or the tree is damaged. */
+/* One call of the function's tree of inlined calls; false: it is the function itself, or the tree is
+ * damaged. */
 static bool read_inlined(struct go *go, const struct go_func *f, uint64_t tree, uint64_t pc,
 			 struct go_logical_frame *ret, uint64_t *ret_parent)
 {

@@ -141,11 +141,45 @@ static struct hf_err *check_needed(const struct go_layout *l, const char *versio
 	return NULL;
 }
 
-struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char *version)
+/* What the version alone says of how the heap is kept. */
+static void set_era(struct go_layout *l)
+{
+	l->nelems_width = l->minor <= 21 ? 8 : 2;
+	l->alloc_headers = l->off[GO_MSPAN_LARGE_TYPE] >= 0;
+	l->special_payload = (uint32_t)hf_max(l->off[GO_SPECIAL_SIZE], 0);
+	l->green_tea = l->minor >= 26;
+	l->swiss_maps = l->minor >= 24;
+	l->mask_on_demand = l->minor >= 24;
+	/* internal/abi/type.go: KindDirectIface = 1<<5 up to 1.25, TFlagDirectIface = 1<<5 since 1.26. */
+	l->direct_iface_kind = l->minor <= 25 ? 1 << 5 : 0;
+	l->direct_iface_tflag = l->minor >= 26 ? 1 << 5 : 0;
+}
+
+/* What experiments of the toolchain change, where DWARF tells. */
+static void set_experiments(struct go_layout *l, struct hf_syms *s)
 {
 	struct hf_field field;
 	int32_t inline_marks;
 
+	if (hf_syms_find_field(s, "runtime.mspan", "nelems", &field))
+		l->nelems_width = field.size == 8 ? 8 : 2;
+	/* runtime/mgcmark_greenteagc.go: 128 bytes where the experiment is on, an empty structure where it is off. */
+	l->green_tea = field_in_dwarf(s, "runtime.spanInlineMarkBits", "", &inline_marks) && inline_marks == 128;
+	l->swiss_maps = hf_syms_find_type(s, "internal/runtime/maps.Map") && !hf_syms_find_type(s, "runtime.hmap");
+}
+
+void go_layout_from_table(struct go_layout *l, int minor)
+{
+	*l = (struct go_layout){.minor = minor};
+	for (size_t i = 0; i < GO_FIELDS_N; i++)
+		l->off[i] = fields[i].off[minor - OLDEST];
+	for (int i = 0; i < GO_SPECIALS; i++)
+		l->special_kind[i] = specials[i].kind[minor - OLDEST];
+	set_era(l);
+}
+
+struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char *version)
+{
 	*l = (struct go_layout){.minor = go_version_minor(version)};
 	for (size_t i = 0; i < GO_FIELDS_N; i++)
 		l->off[i] = -1;
@@ -157,23 +191,8 @@ struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char
 		fill_from_table(l);
 	special_kinds(l, s);
 	find_variables(l, s);
-	l->nelems_width = 2;
-	if (l->from_dwarf && hf_syms_find_field(s, "runtime.mspan", "nelems", &field))
-		l->nelems_width = field.size == 8 ? 8 : 2;
-	else if (l->minor <= 21)
-		l->nelems_width = 8;
-	l->alloc_headers = l->off[GO_MSPAN_LARGE_TYPE] >= 0;
-	l->special_payload = (uint32_t)hf_max(l->off[GO_SPECIAL_SIZE], 0);
-	/* runtime/mgcmark_greenteagc.go: 128 bytes where the experiment is on, an empty structure where it is off. */
-	l->green_tea = l->minor >= 26;
+	set_era(l);
 	if (l->from_dwarf)
-		l->green_tea = field_in_dwarf(s, "runtime.spanInlineMarkBits", "", &inline_marks) && inline_marks == 128;
-	l->swiss_maps = l->minor >= 24;
-	if (l->from_dwarf)
-		l->swiss_maps = hf_syms_find_type(s, "internal/runtime/maps.Map") && !hf_syms_find_type(s, "runtime.hmap");
-	l->mask_on_demand = l->minor >= 24;
-	/* internal/abi/type.go: KindDirectIface = 1<<5 up to 1.25, TFlagDirectIface = 1<<5 since 1.26. */
-	l->direct_iface_kind = l->minor <= 25 ? 1 << 5 : 0;
-	l->direct_iface_tflag = l->minor >= 26 ? 1 << 5 : 0;
+		set_experiments(l, s);
 	return check_needed(l, version);
 }

@@ -60,6 +60,9 @@ struct go_layout {
  * Errors: UNSUPPORTED  a version that we do not know and whose DWARF does not tell, or a member that is missing */
 struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char *version) HF_CHECKED;
 
+/* The layout of a verified release, 20 to 27, by the tables alone: no variables, no experiments. */
+void go_layout_from_table(struct go_layout *l, int minor);
+
 /* Minor number of "go1.26.8", "go1.27rc1", "devel go1.28-abc"; -1 where it is none. */
 int go_version_minor(const char *version);
 

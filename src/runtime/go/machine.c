@@ -1,9 +1,10 @@
 /* Which thread runs a goroutine, and where it was stopped: Go 1.20 to 1.27 runtime/proc.go, asm_amd64.s,
  * sys_linux_amd64.s, signal_unix.go.
  *
- * A thread (an M) is on one of: the goroutine's own stack: its registers say where; its own stack (g0), gone there by
- * mcall, systemstack, morestack or asmcgocall: g.sched says where the goroutine is; in the vdso on g0: m.vdsoSP
- * does, for nothing was saved; its signal stack: the kernel put the registers at the top of that stack.
+ * A thread (an M) is on one of: the goroutine's own stack: its registers say where; its own stack (g0), gone
+ * there by mcall, systemstack, morestack or asmcgocall: g.sched says where the goroutine is; in the vdso on
+ * g0: m.vdsoSP does, for nothing was saved; its signal stack: the kernel put the registers at the top of
+ * that stack.
  */
 #include "unwind.h"
 
@@ -67,8 +68,8 @@ static bool is_on(struct go *go, uint64_t g, uint64_t sp, uint64_t *ret_lo, uint
 	return read_bounds(go, g, ret_lo, ret_hi) && sp >= *ret_lo && sp < *ret_hi;
 }
 
-/* The kernel's signal frame holds a struct ucontext (Linux arch/x86/include/uapi/asm/ucontext.h, sigcontext.h): it is
- * known by its uc_stack, which is the signal stack that we are on.
+/* The kernel's signal frame holds a struct ucontext (Linux arch/x86/include/uapi/asm/ucontext.h,
+ * sigcontext.h): it is known by its uc_stack, which is the signal stack that we are on.
  *
  *	+16 ss_sp  +24 ss_flags  +32 ss_size  +40 r8..r15 di si  +120 bp  bx dx ax cx  +160 sp  +168 ip
  */
@@ -115,8 +116,8 @@ static bool set_vdso_caller(struct go *go, struct go_goroutine *g, const struct 
 	return true;
 }
 
-/* In gogo the stack is the goroutine's already, and what it goes on to is still in g.sched alone. In code that is not
- * Go's, the vdso, its caller is where the goroutine is. */
+/* In gogo the stack is the goroutine's already, and what it goes on to is still in g.sched alone. In code
+ * that is not Go's, the vdso, its caller is where the goroutine is. */
 static void set_own(struct go *go, struct go_goroutine *g, const struct machine *m,
 		    const struct interrupted *at)
 {

@@ -41,7 +41,7 @@ struct go_logical_frame {
 	uint8_t func_id;
 	bool inlined;
 };
-/* Innermost first; at most max of them; the physical function is the last where they fit. Returns how many. */
+/* Innermost first, at most max; the physical function is the last. Returns how many. */
 size_t go_logical_frames(struct go *go, const struct go_func *f, uint64_t pc, struct go_logical_frame *ret,
 			 size_t max);
 

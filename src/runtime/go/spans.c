@@ -31,8 +31,11 @@ static int compare_ranges(const void *a, const void *b)
 
 typedef HF_VEC(struct hf_range) range_vec;
 
-/* Sorts ranges and joins those that overlap or lie within GAP of one another, then captures them. Empties the list. */
-static struct hf_err *capture_joined(struct go *go, range_vec *ranges, uint64_t gap)
+/* Sorts ranges and joins those that overlap or lie within a gap of one another, then captures them (or prepares for
+ * that). Empties the list. */
+typedef struct hf_err *take_fn(struct hf_target *t, const struct hf_range *ranges, size_t n);
+
+static struct hf_err *take_joined(struct go *go, range_vec *ranges, uint64_t gap, take_fn *take)
 {
 	size_t n = 0;
 	struct hf_err *err = NULL;
@@ -48,7 +51,7 @@ static struct hf_err *capture_joined(struct go *go, range_vec *ranges, uint64_t 
 			ranges->at[n++] = r;
 	}
 	if (n)
-		err = hf_target_capture(go->t, ranges->at, n);
+		err = take(go->t, ranges->at, n);
 	hf_vec_deinit(ranges);
 	return err;
 }
@@ -110,7 +113,7 @@ static void decode_span(struct go *go, const uint8_t *p, uint64_t addr, struct g
 	ret->noscan = ret->spanclass & 1;
 	ret->header = l->alloc_headers && !ret->noscan && ret->elemsize > GO_HEADER_ABOVE && ret->spanclass >> 1;
 	ret->objects_end = ret->start + (uint64_t)ret->nelems * ret->elemsize;
-	if (ret->nelems > 1 && ret->elemsize)
+	if (ret->nelems > 1 && ret->elemsize && ret->elemsize <= UINT32_MAX)
 		ret->magic = UINT32_MAX / (uint32_t)ret->elemsize + 1;
 }
 
@@ -193,7 +196,7 @@ static struct hf_err *read_span_addrs(struct go *go, uint64_t **ret, size_t *ret
 			return err;
 		}
 	}
-	HF_TRY(capture_joined(go, &ranges, GAP));
+	HF_TRY(take_joined(go, &ranges, GAP, hf_target_capture));
 	*ret = take_ptr(addrs);
 	*ret_n = n;
 	return NULL;
@@ -257,17 +260,36 @@ static struct hf_err *content_ranges(struct go *go, range_vec *bits, range_vec *
 	return go->layout.alloc_headers ? NULL : capture_arena_bitmaps(go, bits);
 }
 
-struct hf_err *go_spans_capture(struct go *go)
+static struct hf_err *take_contents(struct go *go, take_fn *take)
 {
 	range_vec bits = {0}, content = {0};
 	struct hf_err *err = content_ranges(go, &bits, &content);
 
 	if (!err)
-		err = capture_joined(go, &bits, GAP);
+		err = take_joined(go, &bits, GAP, take);
 	if (!err)
-		err = capture_joined(go, &content, 0);
+		err = take_joined(go, &content, 0, take);
 	hf_vec_deinit(&bits);
 	hf_vec_deinit(&content);
+	return err;
+}
+
+struct hf_err *go_spans_capture(struct go *go)
+{
+	return take_contents(go, hf_target_capture);
+}
+
+struct hf_err *go_spans_prepare(struct go *go)
+{
+	struct hf_err *err = go_spans_read(go);
+
+	if (!err)
+		err = take_contents(go, hf_target_prepare);
+	/* Read while the target ran: good enough to know how much memory it will take, and for nothing else. */
+	hf_vec_deinit(&go->spans);
+	hf_vec_deinit(&go->manual);
+	hf_map64_deinit(&go->arena_meta);
+	go->damaged_spans = 0;
 	return err;
 }
 

@@ -1,6 +1,6 @@
 /* What a goroutine's stack holds, as the collector sees it: Go 1.20 to 1.27 runtime/mgcmark.go (scanstack,
- * scanframeworker), mgcstack.go (stack objects), stkframe.go. Where the collector would first bring the goroutine to a
- * safe point, and we cannot, any word counts. */
+ * scanframeworker), mgcstack.go (stack objects), stkframe.go. Where the collector would first bring the
+ * goroutine to a safe point, and we cannot, any word counts. */
 #include "unwind.h"
 
 #include <stdlib.h>
@@ -77,7 +77,8 @@ static struct hf_err *out_frame(struct go_scan_state *s, uint32_t frame, uint32_
 	return NULL;
 }
 
-/* A word that may be a pointer: into this very stack it makes a stack object live, into the heap it is a root. */
+/* A word that may be a pointer: into this very stack it makes a stack object live, into the heap it is a
+ * root. */
 static struct hf_err *add(struct go_scan_state *s, enum hf_root_kind kind, uint64_t slot, uint64_t value,
 			  uint32_t frame)
 {
@@ -147,7 +148,7 @@ static struct hf_err *add_object(struct go_scan_state *s, const struct go_stkfra
 	    (uint64_t)r->size > s->stack.hi - start)
 		return NULL;
 	o.end = start + (uint32_t)r->size;
-	/* Up to 1.23 a negative size means that a program, not a bitmap, tells the pointers: any word then. */
+	/* Up to 1.23 a negative size says that a program, no bitmap, tells the pointers: any word. */
 	o.ptr_end = r->ptr_bytes < 0 ? (uint32_t)r->size : hf_min((uint32_t)r->ptr_bytes, (uint32_t)r->size);
 	o.mask = r->ptr_bytes < 0 ? 0 : f->func.module->rodata + r->mask_off;
 	return o.ptr_end ? hf_vec_push(&s->objects, o) : NULL;
@@ -175,9 +176,9 @@ static struct hf_err *add_objects(struct go_scan_state *s, const struct go_stkfr
 	return NULL;
 }
 
-/* reflect's two stubs take arguments of which only the value that is called knows the map: reflect/makefunc.go
- * (makeFuncCtxt {fn, stack *bitVector, argLen}), at 0(SP); 32(SP) says whether the results are there yet. Their frame
- * ends in a RegArgs. False: they are not as they should be. */
+/* reflect's two stubs take arguments of which only the value that is called knows the map:
+ * reflect/makefunc.go (makeFuncCtxt {fn, stack *bitVector, argLen}), at 0(SP); 32(SP) says whether the
+ * results are there yet. Their frame ends in a RegArgs. False: they are not as they should be. */
 static bool reflect_args(struct go_scan_state *s, const struct go_stkframe *f, struct go_bits *ret)
 {
 	uint64_t value, valid, stack, n, fn;

@@ -1,4 +1,5 @@
-/* Which words of a frame are pointers: Go 1.20 to 1.27 runtime/stkframe.go (getStackMap), symtab.go (stackmap). */
+/* Which words of a frame are pointers: Go 1.20 to 1.27 runtime/stkframe.go (getStackMap), symtab.go
+ * (stackmap). */
 #include "unwind.h"
 
 #define OBJECTS_MAX (1u << 16)
@@ -52,7 +53,8 @@ static void read_maps(struct go *go, const struct go_stkframe *f, struct go_map_
 	uint64_t pc = f->continpc;
 	int32_t index = -1;
 
-	/* At the entry nothing of the function has run: the entry's map, whatever the first instruction says. */
+	/* At the entry nothing of the function has run: the entry's map, whatever the first instruction
+	 * says. */
 	if (pc != f->func.entry)
 		index = go_pcdata(go, &f->func, GO_PCDATA_STACK_MAP, pc - 1);
 	if (index == -1)

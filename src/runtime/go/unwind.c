@@ -1,4 +1,5 @@
-/* Unwinding, as the runtime does it: Go 1.20 to 1.27 runtime/traceback.go (unwinder; gentraceback in 1.20), amd64.
+/* Unwinding, as the runtime does it: Go 1.20 to 1.27 runtime/traceback.go (unwinder; gentraceback in 1.20),
+ * amd64.
  *
  *	argp = fp ->	arguments and results on the stack, spill area
  *	fp - 8		return address: lr
@@ -73,8 +74,8 @@ enum go_role go_func_role(const char *name)
 		{"runtime.sigpanic", GO_ROLE_SIGPANIC},
 		{"runtime.sigpanic0", GO_ROLE_SIGPANIC},
 		{"runtime.cgocallback", GO_ROLE_CGOCALLBACK},
-		/* cmd/compile/internal/liveness/plive.go, hasStackMap: no map for calls of write barriers, nor for what is
-		 * no call to the compiler. */
+		/* cmd/compile/internal/liveness/plive.go, hasStackMap: no map for calls of write barriers,
+		 * nor for what is no call to the compiler. */
 		{"runtime.wbZero", GO_ROLE_NO_SAFEPOINT},
 		{"runtime.wbMove", GO_ROLE_NO_SAFEPOINT},
 		{"runtime.duffzero", GO_ROLE_NO_SAFEPOINT},
@@ -119,8 +120,9 @@ static bool is_code(struct go_unwinder *u, uint64_t pc)
 	return go_pc_info(u->go, u->cache, pc)->found;
 }
 
-/* A function that sets SP itself, as those do that go to the system stack and back, may have told the tables nothing:
- * then its frame pointer knows. Only for one that was interrupted; no other one is ever looked into. */
+/* A function that sets SP itself, as those do that go to the system stack and back, may have told the tables
+ * nothing: then its frame pointer knows. Only for one that was interrupted; no other one is ever looked
+ * into. */
 static bool resolve_by_fp(struct go_unwinder *u)
 {
 	struct go_stkframe *f = &u->frame;

@@ -106,13 +106,14 @@ struct go_unwinder {
 	const char *why; /* after false: why it did not; for tests and logs */
 };
 
-/* Goes to the innermost frame, and on to callers; false: there is no (further) frame. The stack pointer only ever grows,
- * so that this ends. After false without `complete`, frame.sp is where the unknown part begins. */
+/* Goes to the innermost frame, and on to callers; false: there is no (further) frame. The stack pointer only
+ * ever grows: this ends. After false without `complete`, the unknown part begins at frame.sp. */
 bool go_unwind_begin(struct go_unwinder *u, struct go *go, const struct go_goroutine *g,
 		     const struct go_stack *stack, struct go_cache *cache);
 bool go_unwind_next(struct go_unwinder *u);
 
-/* Stack maps at the frame's continuation pc; valid until the next call with this cache. NULL: the frame is dead. */
+/* Stack maps at the frame's continuation pc; valid until the next call with this cache. NULL: the frame is
+ * dead. */
 const struct go_map_info *go_frame_maps(struct go *go, struct go_cache *cache, const struct go_stkframe *f);
 
 /* Where a scan puts what it finds. */
@@ -124,14 +125,15 @@ struct go_scan_state; /* stack.c: what it works on, reused from goroutine to gor
 struct go_scan_state *go_scan_state_create(void);    /* NULL: out of memory */
 void go_scan_state_destroy(struct go_scan_state *s); /* takes NULL */
 
-/* As go_stack_scan, into out. *ret_name: what the goroutine runs, "" unknown. *ret_why: of an incomplete unwinding. */
+/* As go_stack_scan, into out. *ret_name: what the goroutine runs, "" unknown. *ret_why: of an incomplete
+ * unwinding. */
 struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_t goroutine,
 				 struct go_scan_output *out, const char **ret_name, const char **ret_why)
 	HF_CHECKED;
 
 /* goroutine.c: its thread, not g.sched, knows where it is. */
 bool go_is_running(const struct go_goroutine *g);
-/* machine.c: finds the thread that runs a goroutine and where it is, and fills pc, sp, on_thread and so on. */
+/* machine.c: finds the thread that runs a goroutine, and where it is: fills pc, sp, on_thread... */
 void go_machine_attach(struct go *go, struct go_goroutine *g);
 
 /* walk.c: what a frame says of what its goroutine runs; NULL: it is scaffolding, look further in. */

@@ -17,11 +17,12 @@ var (
 )
 
 // holder says that the goroutine that runs function holds what it allocated.
+// Where the debug information has no place for the variable, as it stands in a register across a call, no path is asked for.
 //
 //go:noinline
-func holder(n int, function string) *item {
+func holder(n int, function string, via ...string) *item {
 	it := newItem(n)
-	truth.WhyKind(it.data(), "goroutine", function, "buf")
+	truth.WhyKind(it.data(), "goroutine", function, via...)
 	said.Done()
 	return it
 }
@@ -46,7 +47,7 @@ func deferWithArgs() {
 //go:noinline
 func deferInLoop() {
 	for i := 0; i < 3; i++ {
-		it := holder(i, "main.deferInLoop")
+		it := holder(i, "main.deferInLoop", "buf")
 		defer func() { it.n++ }()
 	}
 	<-other
@@ -54,7 +55,7 @@ func deferInLoop() {
 
 //go:noinline
 func recovering() {
-	it := holder(4, "main.recovering")
+	it := holder(4, "main.recovering", "buf")
 	defer func() {
 		recover()
 		<-other // in the middle of a panic
@@ -69,7 +70,7 @@ func onStack() {
 		pad [10]int
 		its [3]*item
 	}
-	local.its[2] = holder(5, "main.onStack")
+	local.its[2] = holder(5, "main.onStack", "buf")
 	use(&local.its)
 	runtime.KeepAlive(&local)
 }
@@ -82,7 +83,7 @@ func use(its *[3]*item) {
 
 //go:noinline
 func inSyscall(fd int) {
-	it := holder(6, "main.inSyscall")
+	it := holder(6, "main.inSyscall", "buf")
 	var b [1]byte
 	syscall.Read(fd, b[:])
 	it.n++
@@ -97,7 +98,7 @@ func onMutex() {
 
 //go:noinline
 func onCond() {
-	it := holder(8, "main.onCond")
+	it := holder(8, "main.onCond", "buf")
 	cond.L.Lock()
 	cond.Wait()
 	it.n++
@@ -114,7 +115,7 @@ func deep(n int, it *item) int {
 
 //go:noinline
 func deepStack() {
-	it := holder(9, "main.deepStack")
+	it := holder(9, "main.deepStack", "buf")
 	deep(2000, it)
 	it.n++
 }

@@ -11,5 +11,5 @@ import (
 var once = sync.OnceValue(func() *item { return newItem(12) })
 
 func init() {
-	more = append(more, func() { truth.Why(once().data(), "main.once", "buf") })
+	more = append(more, func() { truth.Why(once().data(), "main.once") })
 }
