@@ -15,8 +15,9 @@
 
 struct hf_dominators {
 	uint32_t blocks, holders;
-	uint32_t n;	 /* nodes in the tree: the top, all holders, and the live blocks */
-	uint32_t *idom;	 /* of a node: its nearest dominator; HF_NO_BLOCK for the top and for what is not live */
+	uint32_t n; /* nodes in the tree: the top, all holders, and the live blocks */
+	uint32_t *
+		idom; /* of a node: its nearest dominator; HF_NO_BLOCK for the top and for what is not live */
 	uint32_t *order; /* the n nodes, each after its dominator: the top comes first */
 	/* Made by hf_dominators_measure, by node: what it dominates and, where it is a block, itself. 0 where not live. */
 	uint64_t *retained; /* bytes */
@@ -41,8 +42,8 @@ static inline uint32_t hf_dominators_top(const struct hf_dominators *d)
  * Cost: time in edges * log(blocks) at worst, near to edges in practice. Memory at the peak: 28 bytes a live block, and
  * 4 an edge that leads back in depth-first order (half of them in a random graph); 8 a block are left after.
  * Source: Georgiadis, Linear-Time Algorithms for Dominators and Related Problems (2005), 2.3: semi-NCA */
-struct hf_err *hf_dominators_create(const struct hf_graph *g, const uint32_t *holder_of_root, uint32_t holders,
-				    struct hf_dominators **ret) HF_CHECKED;
+struct hf_err *hf_dominators_create(const struct hf_graph *g, const uint32_t *holder_of_root,
+				    uint32_t holders, struct hf_dominators **ret) HF_CHECKED;
 void hf_dominators_destroy(struct hf_dominators *d); /* takes NULL */
 
 /* Sets ret[0..n-1] to the sizes in bytes of the blocks from first on. Called for all blocks, ascending. */
@@ -50,6 +51,7 @@ typedef void hf_dominators_sizes_fn(void *arg, uint32_t first, uint32_t n, uint6
 
 /* Makes retained and retained_blocks, anew where they are there. Sums that do not fit stay at UINT64_MAX.
  * Errors: NOMEM, INTERRUPTED (the old sums stay).     Cost: a pass over the nodes, 12 bytes a block. */
-struct hf_err *hf_dominators_measure(struct hf_dominators *d, hf_dominators_sizes_fn *sizes, void *arg) HF_CHECKED;
+struct hf_err *hf_dominators_measure(struct hf_dominators *d, hf_dominators_sizes_fn *sizes, void *arg)
+	HF_CHECKED;
 
 #endif

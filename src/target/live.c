@@ -107,6 +107,20 @@ static struct hf_err *live_read(struct hf_target *t, uint64_t addr, void *buf, s
 	return NULL;
 }
 
+static struct hf_err *live_reread(struct hf_target *t, uint64_t addr, void *buf, size_t len)
+{
+	struct hf_live *live = t->arg;
+	const struct hf_map *map = hf_target_find_map(t, addr);
+	struct hf_err *err;
+
+	if (!map || !map->readable || hf_map_kind(map) > HF_MAP_FILE || len > CLUSTER || len > map->end - addr)
+		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is not memory of %s that can be read now", addr, t->label);
+	pthread_mutex_lock(&live->lock);
+	err = hf_live_read_now(t, map, addr, buf, len);
+	pthread_mutex_unlock(&live->lock);
+	return err;
+}
+
 static const void *live_view(struct hf_target *t, uint64_t addr, size_t len)
 {
 	const struct hf_live *live = t->arg;
@@ -212,6 +226,7 @@ static const struct hf_target_ops live_ops = {
 	.kind = "live",
 	.read = live_read,
 	.view = live_view,
+	.reread = live_reread,
 	.prepare = live_prepare,
 	.stop = live_stop,
 	.resume = live_resume,

@@ -126,6 +126,28 @@ static struct hf_err *check_mapped(const struct hf_target *t, uint64_t addr, siz
 	return hf_err_at(HF_FAULT, at, "0x%" PRIx64 " cannot be read: it is not mapped in %s", at, t->label);
 }
 
+static struct hf_err *reread(struct hf_target *t, uint64_t addr, void *buf, size_t len)
+{
+	return t->ops->reread ? t->ops->reread(t, addr, buf, len) : hf_target_read(t, addr, buf, len);
+}
+
+static struct hf_err *check_holder(struct hf_target *t, uint64_t holder, uint64_t addr, uint64_t len)
+{
+	uint64_t header[2];
+
+	HF_TRY(reread(t, holder, header, sizeof(header)));
+	if (header[0] != addr || header[1] != len)
+		return hf_err_at(HF_STALE, holder, "what 0x%" PRIx64 " led to has changed since the stop", holder);
+	return NULL;
+}
+
+struct hf_err *hf_target_reread_held(struct hf_target *t, uint64_t holder, uint64_t addr, uint64_t whole_len, void *buf, size_t len)
+{
+	HF_TRY(check_holder(t, holder, addr, whole_len));
+	HF_TRY(reread(t, addr, buf, len));
+	return check_holder(t, holder, addr, whole_len);
+}
+
 const void *hf_target_view(struct hf_target *t, uint64_t addr, size_t len)
 {
 	return t->ops->view && len ? t->ops->view(t, addr, len) : NULL;

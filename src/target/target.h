@@ -96,6 +96,8 @@ struct hf_target_ops {
 	 * not absent. Touches nothing. Errors: NOTPERM, TARGET (it is gone), NOMEM. */
 	struct hf_err *(*page_spans)(struct hf_target *t, uint64_t start, uint64_t end,
 				     struct hf_page_spans *ret);
+	/* Reads what is there now, of a target that runs; at most 64 KiB. NULL: as read. */
+	struct hf_err *(*reread)(struct hf_target *t, uint64_t addr, void *buf, size_t len);
 	/* Bytes of [addr, addr+len) that are in memory, no file or zero-fill to be asked. */
 	uint64_t (*resident)(struct hf_target *t, uint64_t addr, uint64_t len);
 	/* Frees t->arg (which may be NULL) and what it owns, alone: hf_target_close frees t and its members. */
@@ -192,6 +194,13 @@ struct hf_err *hf_target_read(struct hf_target *t, uint64_t addr, void *buf, siz
 struct hf_err *hf_target_read_u64(struct hf_target *t, uint64_t addr, uint64_t *ret) HF_CHECKED;
 struct hf_err *hf_target_read_u32(struct hf_target *t, uint64_t addr, uint32_t *ret) HF_CHECKED;
 struct hf_err *hf_target_read_u8(struct hf_target *t, uint64_t addr, uint8_t *ret) HF_CHECKED;
+
+/* Reads a string that was not captured: what `holder`, the address of its pointer and length, leads to at this moment,
+ * if that is the very same as in the capture, before and after. The string is then held all the while, so its bytes
+ * are what they were; nothing is stopped for it.
+ * Errors: STALE (the holder leads elsewhere by now), FAULT, TARGET (it is gone). */
+struct hf_err *hf_target_reread_held(struct hf_target *t, uint64_t holder, uint64_t addr, uint64_t whole_len, void *buf,
+				     size_t len) HF_CHECKED;
 
 /* Bytes of [addr, addr+len), without a copy where they lie together here, else copied into *scratch (grown as
  * needed; zero-initialised at first; caller frees scratch->at by hf_vec_deinit).

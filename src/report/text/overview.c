@@ -81,7 +81,7 @@ static void add_total(struct hf_text *t, const struct hf_overview *o)
 	hf_text_end(t);
 }
 
-void hf_text_shares(struct hf_text *t, const struct hf_overview *o)
+void hf_text_shares(struct hf_text *t, const struct hf_overview *o, double least)
 {
 	static const struct hf_column columns[] = {
 		{.flexible = true},
@@ -97,6 +97,8 @@ void hf_text_shares(struct hf_text *t, const struct hf_overview *o)
 		const struct hf_share *share = &o->shares[i];
 		char bar[BAR + 1];
 
+		if (i && i + 1 < o->shares_n && (double)share->bytes < least * (double)o->shares_total)
+			continue;
 		add_bar(bar, share->bytes, o->shares_total);
 		hf_table_add(&table, "%s", share->label);
 		hf_table_add(&table, "%s", hf_show_size(share->bytes).s);
@@ -283,7 +285,7 @@ void hf_text_overview(struct hf_text *t, const struct hf_head *head, const void 
 	hf_text_end(t);
 	hf_text_verdict(t, o);
 	hf_text_end(t);
-	hf_text_shares(t, o);
+	hf_text_shares(t, o, 0);
 	for (size_t i = 0; i < o->heaps_n; i++) {
 		hf_text_end(t);
 		show_heap(t, &o->heaps[i], o->taken_at);

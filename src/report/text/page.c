@@ -1,9 +1,10 @@
 /* What to paste into a ticket: a screen and a half, the verdict first. */
 #include "text.h"
 
-#define TYPE_ROWS  6
-#define ROOT_ROWS  5
-#define GROUP_ROWS 5
+#define TYPE_ROWS   5
+#define ROOT_ROWS   5
+#define GROUP_ROWS  4
+#define LEAST_SHARE 0.005
 
 static void title(struct hf_text *t, const char *text)
 {
@@ -98,7 +99,7 @@ void hf_text_page(struct hf_text *t, const struct hf_head *head, const void *res
 	hf_text_end(t);
 	hf_text_verdict(t, o);
 	hf_text_end(t);
-	hf_text_shares(t, o);
+	hf_text_shares(t, o, LEAST_SHARE);
 	for (size_t i = 0; i < o->heaps_n; i++)
 		show_heap(t, &o->heaps[i]);
 	show_rows(t, "live objects by type", "type", page->types, TYPE_ROWS);

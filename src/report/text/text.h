@@ -90,7 +90,8 @@ void hf_text_rows(struct hf_text *t, size_t indent, const struct hf_top *top, co
 void hf_text_groups(struct hf_text *t, size_t indent, const struct hf_goroutines *g, size_t max);
 void hf_text_frames(struct hf_text *t, size_t indent, const struct hf_frame *frames, size_t n, size_t max);
 
-void hf_text_shares(struct hf_text *t, const struct hf_overview *o);
+/* least: leave out shares below this part of the total, but for the first and the last. */
+void hf_text_shares(struct hf_text *t, const struct hf_overview *o, double least);
 void hf_text_verdict(struct hf_text *t, const struct hf_overview *o);
 void hf_text_header(struct hf_text *t, const struct hf_head *head, const struct hf_overview *o);
 /* One line, or what it takes; the cursor is at indent. */

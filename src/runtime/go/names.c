@@ -93,14 +93,16 @@ static void add_slot_path(struct go *go, uint32_t type, uint64_t offset, uint64_
 
 /* ---- values of keys -------------------------------------------------------------------------------------------- */
 
-static void add_string(struct go *go, uint64_t ptr, uint64_t len, struct hf_str *ret)
+/* at: where the string's header stands in the target; 0: nowhere that can be asked again. */
+static void add_string(struct go *go, uint64_t at, uint64_t ptr, uint64_t len, struct hf_str *ret)
 {
 	char bytes[KEY_BYTES + 4];
 	uint64_t n = hf_min(len, (uint64_t)sizeof(bytes));
 
 	if (!len)
 		hf_str_add(ret, "\"\"");
-	else if (hf_err_ignore(hf_target_read(go->t, ptr, bytes, n)))
+	else if (hf_err_ignore(hf_target_read(go->t, ptr, bytes, n)) &&
+		 (!at || hf_err_ignore(hf_target_reread_held(go->t, at, ptr, len, bytes, n))))
 		hf_str_addf(ret, "string at 0x%" PRIx64, ptr);
 	else
 		hf_str_add_quoted(ret, bytes, n == len ? n : n + (len > n), n < len ? KEY_BYTES : hf_min(n, (uint64_t)KEY_BYTES));
@@ -120,95 +122,115 @@ static void add_integer(const struct go_type *type, const uint8_t *p, struct hf_
 	hf_str_addf(ret, is_signed ? "%" PRId64 : "%" PRIu64, v);
 }
 
-static void add_value(struct go *go, uint32_t id, const uint8_t *p, uint64_t len, unsigned depth, struct hf_str *ret);
+/* A value: local bytes, where they stand in the target (0: unknown), how deep inside another. */
+struct value {
+	uint32_t type;
+	const uint8_t *p;
+	uint64_t len, at;
+	unsigned depth;
+};
+static void add_value(struct go *go, const struct value *v, struct hf_str *ret);
 
-static void add_interface_value(struct go *go, const struct go_type *type, const uint8_t *p, unsigned depth, struct hf_str *ret)
+static void add_interface_value(struct go *go, const struct value *v, struct hf_str *ret)
 {
-	uint64_t word = hf_load_u64(p);
-	uint32_t dynamic = !word ? GO_NO_TYPE : type->count ? go_iface_type(go, word) : go_eface_type(go, word);
+	uint64_t word = hf_load_u64(v->p), data = hf_load_u64(v->p + 8);
+	uint32_t dynamic = !word ? GO_NO_TYPE : go_type_get(go, v->type)->count ? go_iface_type(go, word) : go_eface_type(go, word);
 	const struct go_type *row = go_type_get(go, dynamic);
 	uint8_t bytes[256];
 
 	if (!word)
 		hf_str_add(ret, "nil");
 	else if (row->direct_iface)
-		add_value(go, dynamic, p + 8, 8, depth + 1, ret);
-	else if (dynamic && row->size <= sizeof(bytes) && !hf_err_ignore(hf_target_read(go->t, hf_load_u64(p + 8), bytes, row->size)))
-		add_value(go, dynamic, bytes, row->size, depth + 1, ret);
+		add_value(go, &(struct value){dynamic, v->p + 8, 8, 0, v->depth + 1}, ret);
+	else if (dynamic && row->size <= sizeof(bytes) && !hf_err_ignore(hf_target_read(go->t, data, bytes, row->size)))
+		add_value(go, &(struct value){dynamic, bytes, row->size, data, v->depth + 1}, ret);
 	else
-		hf_str_addf(ret, "(%s)(0x%" PRIx64 ")", go_type_name(go, dynamic), hf_load_u64(p + 8));
+		hf_str_addf(ret, "(%s)(0x%" PRIx64 ")", go_type_name(go, dynamic), data);
 }
 
-static void add_composite(struct go *go, const struct go_type *type, const uint8_t *p, uint64_t len, unsigned depth, struct hf_str *ret)
+static void add_composite(struct go *go, const struct value *v, struct hf_str *ret)
 {
+	const struct go_type *type = go_type_get(go, v->type);
 	uint64_t n = type->kind == GO_KIND_STRUCT ? type->members_n : type->count, shown = hf_min(n, (uint64_t)8);
 
 	hf_str_addc(ret, '{');
 	for (uint64_t i = 0; i < shown; i++) {
 		uint32_t inner = type->kind == GO_KIND_STRUCT ? type->members[i].type : type->elem;
 		uint64_t size = go_type_get(go, inner)->size;
-		uint64_t at = type->kind == GO_KIND_STRUCT ? type->members[i].offset : i * size;
+		uint64_t off = type->kind == GO_KIND_STRUCT ? type->members[i].offset : i * size;
 
-		if (at > len || size > len - at)
+		if (off > v->len || size > v->len - off)
 			break;
 		hf_str_add(ret, i ? ", " : "");
-		add_value(go, inner, p + at, size, depth + 1, ret);
+		add_value(go, &(struct value){inner, v->p + off, size, v->at ? v->at + off : 0, v->depth + 1}, ret);
 	}
 	hf_str_add(ret, shown < n ? ", ...}" : "}");
 }
 
-/* Nests no deeper than VALUE_DEPTH. */
-static void add_value(struct go *go, uint32_t id, const uint8_t *p, uint64_t len, unsigned depth, struct hf_str *ret)
+static void add_float(uint8_t kind, const uint8_t *p, struct hf_str *ret)
 {
-	const struct go_type *type = go_type_get(go, id);
 	double f;
 	float f4;
 
-	if (depth > VALUE_DEPTH || type->size > len || !type->kind) {
+	memcpy(&f4, p, 4);
+	f = (double)f4;
+	if (kind == GO_KIND_FLOAT64)
+		memcpy(&f, p, 8);
+	hf_str_addf(ret, "%g", f);
+}
+
+/* Nests no deeper than VALUE_DEPTH. */
+static void add_value(struct go *go, const struct value *v, struct hf_str *ret)
+{
+	const struct go_type *type = go_type_get(go, v->type);
+
+	if (v->depth > VALUE_DEPTH || type->size > v->len || !type->kind) {
 		hf_str_add(ret, "...");
 		return;
 	}
 	switch (type->kind) {
 	case GO_KIND_BOOL:
-		hf_str_add(ret, *p ? "true" : "false");
+		hf_str_add(ret, *v->p ? "true" : "false");
 		break;
 	case GO_KIND_FLOAT32:
-		memcpy(&f4, p, 4);
-		hf_str_addf(ret, "%g", (double)f4);
-		break;
 	case GO_KIND_FLOAT64:
-		memcpy(&f, p, 8);
-		hf_str_addf(ret, "%g", f);
+		add_float(type->kind, v->p, ret);
 		break;
 	case GO_KIND_STRING:
-		add_string(go, hf_load_u64(p), hf_load_u64(p + 8), ret);
+		add_string(go, v->at, hf_load_u64(v->p), hf_load_u64(v->p + 8), ret);
 		break;
 	case GO_KIND_INTERFACE:
-		add_interface_value(go, type, p, depth, ret);
+		add_interface_value(go, v, ret);
 		break;
 	case GO_KIND_STRUCT:
 	case GO_KIND_ARRAY:
-		add_composite(go, type, p, len, depth, ret);
+		add_composite(go, v, ret);
 		break;
 	case GO_KIND_POINTER:
 	case GO_KIND_CHAN:
 	case GO_KIND_UNSAFE_POINTER:
-		hf_str_addf(ret, "0x%" PRIx64, hf_load_u64(p));
+		hf_str_addf(ret, "0x%" PRIx64, hf_load_u64(v->p));
 		break;
 	default:
 		if (type->kind >= GO_KIND_INT && type->kind <= GO_KIND_UINTPTR)
-			add_integer(type, p, ret);
+			add_integer(type, v->p, ret);
 		else
 			hf_str_add(ret, "...");
 	}
 }
 
-void go_value_text(struct go *go, uint32_t type, const uint8_t *bytes, uint64_t len, struct hf_str *ret)
+void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *bytes, uint64_t len, struct hf_str *ret)
 {
-	add_value(go, type, bytes, len, 0, ret);
+	add_value(go, &(struct value){type, bytes, len, at, 0}, ret);
 }
 
 /* ---- map slots -------------------------------------------------------------------------------------------------- */
+
+/* Bytes of a block from some place on: local, and where they stand in the target. */
+struct part {
+	const uint8_t *bytes;
+	uint64_t len, at;
+};
 
 /* Where in a group or bucket an offset stands. */
 struct map_slot {
@@ -259,24 +281,27 @@ static bool find_map_slot(struct go *go, uint32_t group, uint64_t offset, struct
 }
 
 /* Keys above 128 bytes are stored by pointer: the group's type then says *K where the map says K. */
-static void add_key(struct go *go, const struct go_type *map, const struct map_slot *slot, const uint8_t *key, uint64_t len, struct hf_str *ret)
+static void add_key(struct go *go, const struct go_type *map, const struct map_slot *slot, const struct part *group, struct hf_str *ret)
 {
 	uint8_t bytes[512];
+	const uint8_t *key = group->bytes + slot->key_at;
+	uint64_t at = group->at + slot->key_at, len = group->len - slot->key_at;
 	uint64_t size = go_type_get(go, map->key)->size;
 
 	if (slot->key_type == map->key || go_type_get(go, slot->key_type)->kind != GO_KIND_POINTER || len < 8 ||
 	    go_type_get(go, slot->key_type)->elem != map->key) {
-		go_value_text(go, slot->key_type, key, len, ret);
+		go_value_text(go, slot->key_type, at, key, len, ret);
 		return;
 	}
 	if (size > sizeof(bytes) || hf_err_ignore(hf_target_read(go->t, hf_load_u64(key), bytes, size)))
 		hf_str_addf(ret, "key at 0x%" PRIx64, hf_load_u64(key));
 	else
-		go_value_text(go, map->key, bytes, size, ret);
+		go_value_text(go, map->key, hf_load_u64(key), bytes, size, ret);
 }
 
-static void add_map_slot(struct go *go, uint32_t map_id, const uint8_t *group, uint64_t len, uint64_t offset, bool redact, struct hf_str *ret)
+static void add_map_slot(struct go *go, uint32_t map_id, const struct part *group, uint64_t offset, bool redact, struct hf_str *ret)
 {
+	uint64_t before = offset >= 8 && offset <= group->len ? hf_load_u64(group->bytes + offset - 8) : 0;
 	const struct go_type *map = go_type_get(go, map_id);
 	struct map_slot slot;
 
@@ -285,13 +310,10 @@ static void add_map_slot(struct go *go, uint32_t map_id, const uint8_t *group, u
 	hf_str_add(ret, slot.is_key ? "[key " : "[");
 	if (redact)
 		hf_str_add(ret, "...");
-	else if (slot.key_at < len)
-		add_key(go, map, &slot, group + slot.key_at, len - slot.key_at, ret);
+	else if (slot.key_at < group->len)
+		add_key(go, map, &slot, group, ret);
 	hf_str_addc(ret, ']');
-	if (slot.is_key)
-		add_slot_path(go, slot.key_type, slot.in_part, offset >= 8 ? hf_load_u64(group + offset - 8) : 0, ret);
-	else
-		add_slot_path(go, slot.elem_type, slot.in_part, offset >= 8 ? hf_load_u64(group + offset - 8) : 0, ret);
+	add_slot_path(go, slot.is_key ? slot.key_type : slot.elem_type, slot.in_part, before, ret);
 }
 
 /* ---- edges -------------------------------------------------------------------------------------------------------- */
@@ -310,13 +332,13 @@ static const char *entry_key(struct go *go, uint32_t entry, uint64_t *ret_offset
 }
 
 /* A sync.Map's entry: the value by its key; the rest of the trie is not the user's. */
-static void add_trie_slot(struct go *go, uint32_t node, const uint8_t *bytes, uint64_t len, uint64_t offset, bool redact, struct hf_str *ret)
+static void add_trie_slot(struct go *go, uint32_t node, const struct part *p, uint64_t offset, bool redact, struct hf_str *ret)
 {
 	uint32_t entry = go_trie_type(go, node, true), key_type = 0;
 	uint64_t key_at = 0;
 	const struct go_member *m;
 
-	if (!(bytes[0] & 1) || !entry_key(go, entry, &key_at, &key_type))
+	if (!p->len || !(p->bytes[0] & 1) || !entry_key(go, entry, &key_at, &key_type))
 		return;
 	m = member_at(go, go_type_get(go, entry), offset);
 	if (!m || !strcmp(m->name, "overflow") || !strcmp(m->name, "node"))
@@ -324,11 +346,11 @@ static void add_trie_slot(struct go *go, uint32_t node, const uint8_t *bytes, ui
 	hf_str_add(ret, !strcmp(m->name, "key") ? "[key " : "[");
 	if (redact)
 		hf_str_add(ret, "...");
-	else if (key_at < len)
-		go_value_text(go, key_type, bytes + key_at, len - key_at, ret);
+	else if (key_at < p->len)
+		go_value_text(go, key_type, p->at + key_at, p->bytes + key_at, p->len - key_at, ret);
 	hf_str_addc(ret, ']');
 	if (strcmp(m->name, "key"))
-		add_slot_path(go, m->type, offset - m->offset, offset >= 8 ? hf_load_u64(bytes + offset - 8) : 0, ret);
+		add_slot_path(go, m->type, offset - m->offset, offset >= 8 && offset <= p->len ? hf_load_u64(p->bytes + offset - 8) : 0, ret);
 }
 
 static struct hf_err *add_captured(struct go *go, uint64_t code, uint64_t offset, uint64_t before, struct hf_str *ret)
@@ -347,12 +369,12 @@ static struct hf_err *add_captured(struct go *go, uint64_t code, uint64_t offset
 	return NULL;
 }
 
-/* Names the slot at `offset` of a block's content; bytes: the content. */
-static struct hf_err *add_slot_name(struct go *go, uint32_t id, const uint8_t *bytes, uint64_t len, uint64_t offset, bool redact, struct hf_str *ret)
+/* Names the slot at `offset` of a block's content. */
+static struct hf_err *add_slot_name(struct go *go, uint32_t id, const struct part *p, uint64_t offset, bool redact, struct hf_str *ret)
 {
 	const struct go_type *type = go_type_get(go, id);
-	uint64_t size = go_type_get(go, type->elem)->size, before = offset >= 8 && offset <= len ? hf_load_u64(bytes + offset - 8) : 0;
-	uint64_t group;
+	uint64_t size = go_type_get(go, type->elem)->size, before = offset >= 8 && offset <= p->len ? hf_load_u64(p->bytes + offset - 8) : 0;
+	uint64_t group, first;
 
 	switch (type->shape) {
 	case GO_SHAPE_VALUE:
@@ -376,8 +398,10 @@ static struct hf_err *add_slot_name(struct go *go, uint32_t id, const uint8_t *b
 		break;
 	case GO_SHAPE_MAP_GROUPS:
 		group = go_type_get(go, go_type_get(go, type->elem)->group)->size;
-		if (group)
-			add_map_slot(go, type->elem, bytes + offset / group * group, len - offset / group * group, offset % group, redact, ret);
+		if (!group)
+			break;
+		first = offset / group * group;
+		add_map_slot(go, type->elem, &(struct part){p->bytes + first, p->len - first, p->at + first}, offset % group, redact, ret);
 		break;
 	case GO_SHAPE_CHAN:
 		hf_str_add(ret, offset == (uint64_t)go_off(go, HCHAN_BUF) ? ".buf" : "");
@@ -385,7 +409,7 @@ static struct hf_err *add_slot_name(struct go *go, uint32_t id, const uint8_t *b
 	case GO_SHAPE_CLOSURE:
 		return add_captured(go, type->code, offset, before, ret);
 	case GO_SHAPE_TRIE_NODE:
-		add_trie_slot(go, type->elem, bytes, len, offset, redact, ret);
+		add_trie_slot(go, type->elem, p, offset, redact, ret);
 		break;
 	case GO_SHAPE_STRING:
 	case GO_SHAPE_MAP:
@@ -442,7 +466,7 @@ struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, b
 		hf_str_addf(ret, "-%" PRIu64, start - f.slot);
 		return NULL;
 	}
-	return add_slot_name(go, go->block_type[from], bytes, len, f.slot - start, redact, ret);
+	return add_slot_name(go, go->block_type[from], &(struct part){bytes, len, start}, f.slot - start, redact, ret);
 }
 
 struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret)

@@ -8,6 +8,9 @@ import (
 	"victims/internal/truth"
 )
 
+// The debug information says since 1.23 what a closure has captured.
+var capturedBuf = truth.NamedSince(23, "buf")
+
 func (it *item) size() int { return len(it.buf) }
 
 var (
@@ -35,11 +38,11 @@ func holdInClosures() {
 	changed := newItem(2)
 	byRef = func() int { changed = newItem(3); return changed.n }
 	byRef()
-	truth.Why(changed.data(), "main.byRef", "buf")
+	truth.Why(changed.data(), "main.byRef", capturedBuf...)
 
 	deep := newItem(4)
 	twice = func() func() int { return func() int { return deep.n } }
-	truth.Why(deep.data(), "main.twice", "buf")
+	truth.Why(deep.data(), "main.twice", capturedBuf...)
 
 	other := newItem(5)
 	methods = []func() int{plain, other.size}
@@ -47,7 +50,7 @@ func holdInClosures() {
 
 	late := newItem(6)
 	afterTimer = time.AfterFunc(time.Hour, func() { late.n++ })
-	truth.Why(late.data(), "main.afterTimer", "buf")
+	truth.Why(late.data(), "main.afterTimer", capturedBuf...)
 	lost := newItem(7)
 	time.AfterFunc(2*time.Hour, func() { lost.n++ }) // the runtime's timers alone hold it
 	truth.Live(lost.data())
@@ -55,7 +58,7 @@ func holdInClosures() {
 	watched = newItem(8)
 	log := newItem(9)
 	runtime.SetFinalizer(watched, func(w *item) { log.n += w.n })
-	truth.WhyKind(log.data(), "finalizer", "main.item", "buf")
+	truth.WhyKind(log.data(), "finalizer", "main.item", capturedBuf...)
 }
 
 // dropped leaves, with the collector off, objects that nothing holds; and one that waits for its finalizer, which holds

@@ -131,7 +131,8 @@ func holdInData() {
 	inside = unsafe.Pointer(&big.links[2])
 	big.links[0] = &page{}
 	truth.Why(unsafe.Pointer(big), "main.inside")
-	truth.Why(unsafe.Pointer(big.links[0]), "main.inside", "links", "[0]")
+	// Large objects know their types since 1.22.
+	truth.Why(unsafe.Pointer(big.links[0]), "main.inside", truth.NamedSince(22, "links", "[0]")...)
 	midArray = (*[16]byte)((&page{}).bytes[4000:4016])
 	truth.Why(unsafe.Pointer(midArray), "main.midArray")
 

@@ -47,7 +47,7 @@ func deferWithArgs() {
 //go:noinline
 func deferInLoop() {
 	for i := 0; i < 3; i++ {
-		it := holder(i, "main.deferInLoop", "buf")
+		it := holder(i, "main.deferInLoop", capturedBuf...)
 		defer func() { it.n++ }()
 	}
 	<-other

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -42,6 +43,17 @@ func Why(p unsafe.Pointer, root string, via ...string) {
 // WhyKind is Why for a root that must be of one kind.
 func WhyKind(p unsafe.Pointer, kind, root string, via ...string) {
 	Say("why", Keys{"address": At(p), "root": root, "root_kind": kind, "via": append([]string{}, via...)})
+}
+
+// NamedSince gives via where the debug information or the runtime of this Go release (1.x) can name it, else nothing.
+func NamedSince(x int, via ...string) []string {
+	parts := strings.Split(runtime.Version(), ".")
+	if len(parts) > 1 && parts[0] == "go1" {
+		if minor, err := strconv.Atoi(parts[1]); err == nil && minor < x {
+			return nil
+		}
+	}
+	return via
 }
 
 // Live says that the object at p is reachable, by whatever.
