@@ -224,10 +224,11 @@ struct hf_why {
 	size_t n;
 	uint64_t left_out; /* for types: groups of objects beyond max */
 };
-/* Words: addresses, or names of types ("main.Session", or its last part, if that is one type alone). For a type: its live
+/* Words: addresses, or names of types ("main.Session", without the folders of its path, or its last
+ * part alone, if that is one type). For a type: its live
  * objects, grouped by what leads to them, one example a group, most bytes first.
  * max  chains an address, groups a type; at least 1.
- * Errors: USAGE (neither address nor type; several types), FAULT (the address is no object: says what it is) */
+ * Errors: USAGE (neither address nor type; several types; the address is no object: says what it is) */
 HF_API struct hf_err *hf_why(struct hf_session *s, const char *const *words, size_t n, size_t max,
 			     const struct hf_why **ret) HF_CHECKED;
 

@@ -131,6 +131,16 @@ static struct hf_err *alloc_numbers(struct work *k)
 	return NULL;
 }
 
+static inline bool set_seen(uint8_t *seen, uint32_t node)
+{
+	uint8_t bit = (uint8_t)(1u << node % 8);
+
+	if (seen[node / 8] & bit)
+		return false;
+	seen[node / 8] |= bit;
+	return true;
+}
+
 static inline struct out number_node(struct work *k, uint32_t node, uint32_t parent)
 {
 	struct out out = out_of(k, node);
@@ -138,69 +148,54 @@ static inline struct out number_node(struct work *k, uint32_t node, uint32_t par
 	k->number[node] = k->n;
 	k->order[k->n] = node;
 	k->parent[k->n] = parent;
-	k->semi[k->n] = parent;
 	k->n++;
-	if (node >= k->g->blocks)
-		return out;
-	for (uint32_t e = out.at; e < out.end && e < out.at + AHEAD; e++) {
-		__builtin_prefetch(&k->number[out.edges[e]]);
-		__builtin_prefetch(&k->g->start[out.edges[e]]);
-	}
+	if (node < k->g->blocks)
+		for (uint32_t e = out.at; e < out.end && e < out.at + AHEAD; e++)
+			__builtin_prefetch(&k->g->start[out.edges[e]]);
 	return out;
 }
 
-/* Numbers what the top reaches. An edge to a later node is done with here: its source is above its target in the tree,
- * so that the source itself is the candidate. The others are counted. */
+/* Numbers what the top reaches. It waits for memory at each turn, so it looks at as little of it as can be: seen has a
+ * bit a node, and edges to what has been seen are left to sort_edges. */
 static struct hf_err *number_nodes(struct work *k)
 {
+	_free_ uint8_t *seen = hf_calloc((size_t)k->top / 8 + 1, 1);
 	_free_ uint32_t *resume = hf_malloc(((size_t)k->top + 1) * sizeof(*resume));
 	uint32_t at = 0;
 	struct out out;
 
-	if (!resume)
+	if (!seen || !resume)
 		return hf_err_nomem();
 	out = number_node(k, k->top, 0);
 	for (;;) {
-		uint32_t to, number;
-
 		HF_TRY(step(k));
-		if (out.at == out.end) {
-			if (!at)
-				return NULL;
-			at = k->parent[at];
-			out = out_of(k, k->order[at]);
-			out.at = resume[at];
-			continue;
-		}
-		to = out.edges[out.at++];
-		number = k->number[to];
-		if (number == NONE) {
-			struct out child = number_node(k, to, at);
+		if (out.at < out.end) {
+			uint32_t to = out.edges[out.at++];
+			struct out child;
 
+			if (!set_seen(seen, to))
+				continue;
+			child = number_node(k, to, at);
 			if (child.at == child.end)
 				continue;
 			resume[at] = out.at;
 			at = k->n - 1;
 			out = child;
-		} else if (number > at) {
-			k->semi[number] = hf_min(k->semi[number], at);
-		} else if (number < at) {
-			k->back_start[number]++;
+		} else if (at) {
+			at = k->parent[at];
+			out = out_of(k, k->order[at]);
+			out.at = resume[at];
+		} else {
+			return NULL;
 		}
 	}
 }
 
-/* Fills k->back from the counts. */
-static struct hf_err *gather_back(struct work *k)
+/* Looks at all edges between numbered nodes. Where the target is later, its source is above it in the depth-first tree:
+ * the source itself is a candidate, and the edge is done with. The others are counted, or put in k->back, where that
+ * is there. */
+static struct hf_err *sort_edges(struct work *k)
 {
-	uint32_t *start = k->back_start, sum = 0;
-
-	for (uint32_t w = 0; w < k->n; w++)
-		start[w] = sum += start[w];
-	start[k->n] = sum;
-	k->back = hf_malloc((size_t)sum * sizeof(*k->back));
-	if (!k->back)
-		return hf_err_nomem();
 	for (uint32_t node = 0; node <= k->top; node++) {
 		struct out out = out_of(k, node);
 		uint32_t source = k->number[node];
@@ -212,11 +207,28 @@ static struct hf_err *gather_back(struct work *k)
 			uint32_t to = k->number[out.edges[e]];
 
 			HF_TRY(step(k));
-			if (to < source)
-				k->back[--start[to]] = source;
+			if (to > source)
+				k->semi[to] = hf_min(k->semi[to], source);
+			else if (to < source && k->back)
+				k->back[--k->back_start[to]] = source;
+			else if (to < source)
+				k->back_start[to]++;
 		}
 	}
 	return NULL;
+}
+
+static struct hf_err *gather_back(struct work *k)
+{
+	uint32_t sum = 0;
+
+	memset(k->semi, 0xff, (size_t)k->n * sizeof(*k->semi));
+	HF_TRY(sort_edges(k));
+	for (uint32_t w = 0; w < k->n; w++)
+		k->back_start[w] = sum += k->back_start[w];
+	k->back_start[k->n] = sum;
+	k->back = hf_malloc((size_t)sum * sizeof(*k->back));
+	return k->back ? sort_edges(k) : hf_err_nomem();
 }
 
 /* ---- semidominators ------------------------------------------------------------------------------------- */
@@ -252,7 +264,7 @@ static inline uint32_t find_best(struct link *links, uint32_t v, uint32_t linked
 
 static struct hf_err *find_semidominators(struct work *k)
 {
-	_free_ struct link *links = hf_malloc((size_t)k->n * sizeof(*links));
+	_free_ struct link *links = hf_calloc(k->n, sizeof(*links));
 
 	if (!links)
 		return hf_err_nomem();
@@ -263,8 +275,10 @@ static struct hf_err *find_semidominators(struct work *k)
 		for (uint32_t e = k->back_start[w + 1]; e-- > first;) {
 			uint32_t best;
 
-			if (e >= AHEAD)
-				__builtin_prefetch(&links[k->back[e - AHEAD]]);
+			if (e >= 2 * AHEAD) {
+				__builtin_prefetch(&links[k->back[e - 2 * AHEAD]]);
+				__builtin_prefetch(&links[links[k->back[e - AHEAD]].up]);
+			}
 			HF_TRY(step(k));
 			best = find_best(links, k->back[e], w + 1);
 			semi = hf_min(semi, best);

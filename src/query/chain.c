@@ -4,7 +4,8 @@
 #include "../base/map64.h"
 #include "../base/vec.h"
 
-struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t root, const uint32_t *path, uint32_t n, struct hf_chain *ret)
+struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t root, const uint32_t *path,
+			     uint32_t n, struct hf_chain *ret)
 {
 	const struct hf_runtime_ops *ops = s->rt->ops;
 	struct hf_found_root found = hf_root_at(s, root);
@@ -26,7 +27,10 @@ struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t 
 	for (uint32_t i = 0; i < n && !err; i++) {
 		struct hf_block block = ops->block(s->rt, path[i]);
 
-		steps[i] = (struct hf_step){.addr = block.addr, .size = block.size, .via = "", .type = hf_block_type_name(s, result, path[i])};
+		steps[i] = (struct hf_step){.addr = block.addr,
+					    .size = block.size,
+					    .via = "",
+					    .type = hf_block_type_name(s, result, path[i])};
 		if (i + 1 == n)
 			break;
 		err = ops->edge_name(s->rt, path[i], path[i + 1], s->options.redact, &via);
@@ -35,7 +39,8 @@ struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t 
 	return err;
 }
 
-struct hf_err *hf_chain_nearest(struct hf_session *s, const void *result, uint32_t block, struct hf_chain *ret)
+struct hf_err *hf_chain_nearest(struct hf_session *s, const void *result, uint32_t block,
+				struct hf_chain *ret)
 {
 	_free_ uint32_t *path = NULL;
 	uint32_t n = 0;
@@ -84,7 +89,8 @@ static struct hf_err *number_of(struct names *n, const void *result, const char 
 }
 
 /* Roots of one owner and kind share a holder: the name is asked for once. */
-static struct hf_err *number_roots(struct hf_session *s, const void *result, struct names *n, uint32_t *holder)
+static struct hf_err *number_roots(struct hf_session *s, const void *result, struct names *n,
+				   uint32_t *holder)
 {
 	struct hf_map64 owners = {0};
 	struct hf_err *err = NULL;

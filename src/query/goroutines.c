@@ -14,7 +14,8 @@ struct task_row {
 
 static int compare_tasks(const void *a, const void *b)
 {
-	const struct hf_task *x = &((const struct task_row *)a)->task, *y = &((const struct task_row *)b)->task;
+	const struct hf_task *x = &((const struct task_row *)a)->task,
+			     *y = &((const struct task_row *)b)->task;
 	int by = strcmp(x->function, y->function);
 
 	by = by ? by : strcmp(x->created_by, y->created_by);
@@ -24,7 +25,8 @@ static int compare_tasks(const void *a, const void *b)
 
 static bool same_group(const struct hf_task *a, const struct hf_task *b)
 {
-	return !strcmp(a->function, b->function) && !strcmp(a->created_by, b->created_by) && !strcmp(a->wait, b->wait);
+	return !strcmp(a->function, b->function) && !strcmp(a->created_by, b->created_by) &&
+	       !strcmp(a->wait, b->wait);
 }
 
 static int compare_groups(const void *a, const void *b)
@@ -34,7 +36,8 @@ static int compare_groups(const void *a, const void *b)
 	return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->function, y->function);
 }
 
-static struct hf_err *example_frames(struct hf_session *s, const void *result, size_t task, struct hf_goroutine_group *ret)
+static struct hf_err *example_frames(struct hf_session *s, const void *result, size_t task,
+				     struct hf_goroutine_group *ret)
 {
 	struct hf_stack_frame found[FRAMES_MAX];
 	struct hf_frame *frames;
@@ -47,14 +50,16 @@ static struct hf_err *example_frames(struct hf_session *s, const void *result, s
 	if (!frames)
 		return hf_err_nomem();
 	for (size_t i = 0; i < n; i++)
-		frames[i] = (struct hf_frame){hf_result_str(result, found[i].function), hf_result_str(result, found[i].file), found[i].pc,
+		frames[i] = (struct hf_frame){hf_result_str(result, found[i].function),
+					      hf_result_str(result, found[i].file), found[i].pc,
 					      found[i].line, found[i].inlined};
 	ret->frames = frames;
 	ret->frames_n = n;
 	return NULL;
 }
 
-static struct hf_err *group(struct hf_session *s, struct hf_goroutines *result, const struct task_row *rows, size_t n, size_t limit)
+static struct hf_err *group(struct hf_session *s, struct hf_goroutines *result, const struct task_row *rows,
+			    size_t n, size_t limit)
 {
 	struct hf_goroutine_group *groups = hf_result_alloc(result, n, sizeof(*groups));
 	size_t count = 0;

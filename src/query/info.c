@@ -10,7 +10,8 @@ static const char *take(const struct hf_info *result, struct hf_str *s)
 	return hf_result_take_str(result, s);
 }
 
-static struct hf_err *info_block(struct hf_session *s, const struct hf_info *result, uint32_t block, struct hf_info_object *ret)
+static struct hf_err *info_block(struct hf_session *s, const struct hf_info *result, uint32_t block,
+				 struct hf_info_object *ret)
 {
 	const struct hf_runtime_ops *ops = s->rt->ops;
 	struct hf_block b = ops->block(s->rt, block);
@@ -29,14 +30,16 @@ static struct hf_err *info_block(struct hf_session *s, const struct hf_info *res
 		ret->value = take(result, &text);
 	}
 	HF_TRY(hf_graph_retainers(s->graph, block, &ret->retainers, &ret->roots));
-	hf_str_addf(&text, "%s object of %s, type %s", ret->state, hf_format_size(b.size, size, sizeof(size)), ret->type);
+	hf_str_addf(&text, "%s object of %s, type %s", ret->state, hf_format_size(b.size, size, sizeof(size)),
+		    ret->type);
 	if (*ret->path)
 		hf_str_addf(&text, ", at %s in it", ret->path);
 	ret->text = take(result, &text);
 	return NULL;
 }
 
-static struct hf_err *info_code(struct hf_session *s, const struct hf_info *result, struct hf_info_object *ret)
+static struct hf_err *info_code(struct hf_session *s, const struct hf_info *result,
+				struct hf_info_object *ret)
 {
 	struct hf_stack_frame found[FRAMES_MAX];
 	struct hf_source_frame plain[FRAMES_MAX];
@@ -50,10 +53,12 @@ static struct hf_err *info_code(struct hf_session *s, const struct hf_info *resu
 	if (!frames)
 		return hf_err_nomem();
 	for (size_t i = 0; i < n; i++)
-		frames[i] = (struct hf_frame){found[i].function, found[i].file, ret->addr, found[i].line, found[i].inlined};
+		frames[i] = (struct hf_frame){found[i].function, found[i].file, ret->addr, found[i].line,
+					      found[i].inlined};
 	for (size_t i = 0; i < m; i++)
-		frames[i] = (struct hf_frame){hf_result_str(result, plain[i].function), hf_result_str(result, plain[i].file), ret->addr,
-					      plain[i].line, plain[i].inlined};
+		frames[i] = (struct hf_frame){hf_result_str(result, plain[i].function),
+					      hf_result_str(result, plain[i].file), ret->addr, plain[i].line,
+					      plain[i].inlined};
 	ret->frames = frames;
 	ret->frames_n = n + m;
 	return NULL;
@@ -88,13 +93,15 @@ static bool info_variable(struct hf_session *s, const struct hf_info *result, st
 		ret->start = variable.addr;
 		ret->size = variable.size;
 		ret->type = variable.type ? hf_type_get(s->syms, variable.type)->name : "";
-		hf_str_addf(&text, "global variable %s%s, type %s", variable.name, hf_str_get(&via), *ret->type ? ret->type : "?");
+		hf_str_addf(&text, "global variable %s%s, type %s", variable.name, hf_str_get(&via),
+			    *ret->type ? ret->type : "?");
 		ret->path = take(result, &via);
 		hf_str_deinit(&name);
 	} else if (hf_syms_symbol_at(s->syms, ret->addr, &symbol) && symbol.is_object) {
 		ret->start = symbol.addr;
 		ret->size = symbol.size;
-		hf_str_addf(&text, "symbol %s+%" PRIu64 " of %s", symbol.name, ret->addr - symbol.addr, symbol.module->path);
+		hf_str_addf(&text, "symbol %s+%" PRIu64 " of %s", symbol.name, ret->addr - symbol.addr,
+			    symbol.module->path);
 	} else {
 		return false;
 	}
@@ -133,7 +140,8 @@ static void info_mapping(struct hf_session *s, const struct hf_info *result, str
 		ret->where = "mapped";
 		ret->start = map->start;
 		ret->size = map->end - map->start;
-		hf_str_addf(&text, "%s%s%s%s memory, %s", map->readable ? "r" : "-", map->writable ? "w" : "-", map->executable ? "x" : "-",
+		hf_str_addf(&text, "%s%s%s%s memory, %s", map->readable ? "r" : "-",
+			    map->writable ? "w" : "-", map->executable ? "x" : "-",
 			    map->shared ? " shared" : "", *map->path ? map->path : "anonymous");
 		if (module && hf_module_section_at(module, ret->addr, &section))
 			hf_str_addf(&text, ", section %s+0x%" PRIx64, section.name, ret->addr - section.addr);
@@ -141,7 +149,8 @@ static void info_mapping(struct hf_session *s, const struct hf_info *result, str
 	ret->text = take(result, &text);
 }
 
-static struct hf_err *info_elsewhere(struct hf_session *s, const struct hf_info *result, const struct hf_where *where, struct hf_info_object *ret)
+static struct hf_err *info_elsewhere(struct hf_session *s, const struct hf_info *result,
+				     const struct hf_where *where, struct hf_info_object *ret)
 {
 	const struct hf_map *map = hf_target_find_map(s->t, ret->addr);
 	struct hf_str text = {0};
@@ -164,16 +173,25 @@ static struct hf_err *info_elsewhere(struct hf_session *s, const struct hf_info 
 		info_mapping(s, result, ret);
 		return NULL;
 	}
-	ret->where = where->place == HF_PLACE_STACK ? "stack" : where->place == HF_PLACE_FREE ? "heap" : "runtime";
+	ret->where = where->place == HF_PLACE_STACK  ? "stack"
+		     : where->place == HF_PLACE_FREE ? "heap"
+						     : "runtime";
 	ret->text = take(result, &text);
 	return NULL;
 }
 
-static struct hf_err *info_word(struct hf_session *s, const struct hf_info *result, const char *word, struct hf_info_object *ret)
+static struct hf_err *info_word(struct hf_session *s, const struct hf_info *result, const char *word,
+				struct hf_info_object *ret)
 {
 	struct hf_where where;
 
-	*ret = (struct hf_info_object){.query = hf_result_str(result, word), .state = "unknown", .type = "", .path = "", .text = "", .value = "", .where = ""};
+	*ret = (struct hf_info_object){.query = hf_result_str(result, word),
+				       .state = "unknown",
+				       .type = "",
+				       .path = "",
+				       .text = "",
+				       .value = "",
+				       .where = ""};
 	if (!hf_parse_address(word, &ret->addr))
 		return hf_err(HF_USAGE, "\"%s\" is no address: give 0x... or a decimal number", word);
 	where = s->rt->ops->where(s->rt, ret->addr);
@@ -191,7 +209,8 @@ struct hf_err *hf_info(struct hf_session *s, const char *const *words, size_t n,
 
 	for (size_t i = 0; i < n; i++)
 		if (!hf_parse_address(words[i], &addr))
-			return hf_err(HF_USAGE, "\"%s\" is no address: give 0x... or a decimal number", words[i]);
+			return hf_err(HF_USAGE, "\"%s\" is no address: give 0x... or a decimal number",
+				      words[i]);
 	if (!n)
 		return hf_err(HF_USAGE, "info on what? Give one address or more");
 	HF_TRY(hf_session_type(s));

@@ -86,7 +86,8 @@ const char *hf_result_take_str(const void *result, struct hf_str *s)
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 
-static struct hf_err *session_new(struct hf_err *open_err, struct hf_target *t, const struct hf_options *options, struct hf_session **ret)
+static struct hf_err *session_new(struct hf_err *open_err, struct hf_target *t,
+				  const struct hf_options *options, struct hf_session **ret)
 {
 	struct hf_session *s;
 
@@ -113,7 +114,8 @@ struct hf_err *hf_session_open_pid(int pid, const struct hf_options *options, st
 	return session_new(err, t, options, ret);
 }
 
-struct hf_err *hf_session_open_core(const char *core, const char *exe, const struct hf_options *options, struct hf_session **ret)
+struct hf_err *hf_session_open_core(const char *core, const char *exe, const struct hf_options *options,
+				    struct hf_session **ret)
 {
 	struct hf_target *t = NULL;
 	struct hf_err *err = hf_target_open_core(core, exe, &t);
@@ -147,7 +149,8 @@ void hf_session_head(const struct hf_session *s, struct hf_head *ret)
 		.kind = t->ops->kind,
 		.label = t->label,
 		.pid = t->pid,
-		.core = !strcmp(t->ops->kind, "core") ? t->label + (strncmp(t->label, "core ", 5) ? 0 : 5) : NULL,
+		.core = !strcmp(t->ops->kind, "core") ? t->label + (strncmp(t->label, "core ", 5) ? 0 : 5)
+						      : NULL,
 		.exe = t->facts && t->facts->exe ? t->facts->exe : "",
 		.stopped_s = t->pause.stopped_s,
 		.complete = !t->incomplete,
@@ -171,11 +174,18 @@ static const char *looks_like(const struct hf_target *t)
 	static const struct {
 		const char *part, *what;
 	} signs[] = {
-		{"libjvm.so", "a Java virtual machine"}, {"libpython", "Python"},      {"/python", "Python"},
-		{"libruby", "Ruby"},			 {"/node", "Node.js"},	       {"libcoreclr.so", ".NET"},
-		{"libjemalloc", "C or C++ with jemalloc"}, {"libtcmalloc", "C or C++ with tcmalloc"},
-		{"libmimalloc", "C or C++ with mimalloc"}, {"libstdc++.so", "C++ with glibc malloc"},
-		{"/libc.so.6", "C with glibc malloc"},	 {"/ld-musl", "C with musl"},
+		{"libjvm.so", "a Java virtual machine"},
+		{"libpython", "Python"},
+		{"/python", "Python"},
+		{"libruby", "Ruby"},
+		{"/node", "Node.js"},
+		{"libcoreclr.so", ".NET"},
+		{"libjemalloc", "C or C++ with jemalloc"},
+		{"libtcmalloc", "C or C++ with tcmalloc"},
+		{"libmimalloc", "C or C++ with mimalloc"},
+		{"libstdc++.so", "C++ with glibc malloc"},
+		{"/libc.so.6", "C with glibc malloc"},
+		{"/ld-musl", "C with musl"},
 	};
 
 	for (size_t i = 0; i < HF_LEN(signs); i++)
@@ -199,7 +209,8 @@ static struct hf_err *open_runtime(struct hf_session *s)
 		if (here)
 			return list[i]->open(s->t, s->syms, &s->rt);
 	}
-	return hf_err(HF_TARGET, "%s is not a Go program; it looks like %s, which this version does not read", s->t->label, looks_like(s->t));
+	return hf_err(HF_TARGET, "%s is not a Go program; it looks like %s, which this version does not read",
+		      s->t->label, looks_like(s->t));
 }
 
 static struct hf_err *capture(struct hf_session *s)
@@ -252,7 +263,11 @@ static struct hf_err *build_graph(struct hf_session *s, uint32_t blocks)
 
 static struct hf_err *add_root(void *arg, const struct hf_found_root *found)
 {
-	struct hf_root root = {.block = found->block, .owner = found->owner, .kind = (uint8_t)found->kind, .slot = found->slot, .value = found->value};
+	struct hf_root root = {.block = found->block,
+			       .owner = found->owner,
+			       .kind = (uint8_t)found->kind,
+			       .slot = found->slot,
+			       .value = found->value};
 
 	return hf_graph_add_root(arg, &root);
 }
@@ -327,6 +342,9 @@ struct hf_found_root hf_root_at(const struct hf_session *s, uint32_t root)
 {
 	const struct hf_root *r = &s->graph->roots.at[root];
 
-	return (struct hf_found_root){
-		.kind = (enum hf_root_kind)r->kind, .owner = r->owner, .block = r->block, .slot = r->slot, .value = r->value};
+	return (struct hf_found_root){.kind = (enum hf_root_kind)r->kind,
+				      .owner = r->owner,
+				      .block = r->block,
+				      .slot = r->slot,
+				      .value = r->value};
 }

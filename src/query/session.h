@@ -18,8 +18,9 @@ struct hf_session {
 	struct hf_options options;
 	bool loaded; /* captured, walked and marked */
 	bool typed;
-	uint32_t *parent; /* nearest.c: on the shortest way from a root; HF_NO_BLOCK where a root holds it, or it is garbage */
-	uint32_t *nearest; /* the root at the start of that way; UINT32_MAX: garbage */
+	uint32_t *
+		parent; /* nearest.c: on the shortest way from a root; HF_NO_BLOCK where a root holds it, or it is garbage */
+	uint32_t *nearest;     /* the root at the start of that way; UINT32_MAX: garbage */
 	const char **warnings; /* for the head; rebuilt when asked */
 	char *exe;
 };
@@ -39,8 +40,8 @@ struct hf_err *hf_result_new(size_t size, void *ret) HF_CHECKED;
 void hf_result_adopt(const void *parent, const void *child);
 /* Memory of the result; NULL where there is none. */
 void *hf_result_alloc(const void *result, size_t n, size_t size);
-const char *hf_result_str(const void *result, const char *s);		      /* a copy; "" where memory is out */
-const char *hf_result_take_str(const void *result, struct hf_str *s);	      /* a copy; s is emptied */
+const char *hf_result_str(const void *result, const char *s);         /* a copy; "" where memory is out */
+const char *hf_result_take_str(const void *result, struct hf_str *s); /* a copy; s is emptied */
 
 /* Parses "0x1234" or "4660". False: the word is no address. */
 bool hf_parse_address(const char *word, uint64_t *ret);
@@ -50,10 +51,11 @@ const char *hf_block_state(const struct hf_session *s, uint32_t block); /* "live
 struct hf_found_root hf_root_at(const struct hf_session *s, uint32_t root);
 
 /* Fills a chain from a path of blocks held by a root. */
-struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t root, const uint32_t *path, uint32_t n,
-			     struct hf_chain *ret) HF_CHECKED;
+struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t root, const uint32_t *path,
+			     uint32_t n, struct hf_chain *ret) HF_CHECKED;
 /* The way from the nearest root to a live block. */
-struct hf_err *hf_chain_nearest(struct hf_session *s, const void *result, uint32_t block, struct hf_chain *ret) HF_CHECKED;
+struct hf_err *hf_chain_nearest(struct hf_session *s, const void *result, uint32_t block,
+				struct hf_chain *ret) HF_CHECKED;
 /* Whom lists count a root under, numbered: goroutines of one function are one holder. In the result's memory. */
 struct hf_holders {
 	const uint32_t *of_root; /* a holder's number a root */

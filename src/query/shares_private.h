@@ -27,7 +27,7 @@ enum share {
 #define HF_SHARE_ENUM(id, key, label) SHARE_##id,
 	HF_SHARES(HF_SHARE_ENUM)
 #undef HF_SHARE_ENUM
-	SHARES_N
+		SHARES_N
 };
 
 enum frame {

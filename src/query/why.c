@@ -8,7 +8,8 @@
 
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
 
-static struct hf_err *no_object(struct hf_session *s, const char *word, uint64_t addr, const struct hf_where *where)
+static struct hf_err *no_object(struct hf_session *s, const char *word, uint64_t addr,
+				const struct hf_where *where)
 {
 	struct hf_variable variable;
 	struct hf_str what = {0};
@@ -19,13 +20,16 @@ static struct hf_err *no_object(struct hf_session *s, const char *word, uint64_t
 	else if (hf_syms_variable_at(s->syms, addr, &variable))
 		hf_str_addf(&what, "in the global variable %s, which needs no holder", variable.name);
 	else if (hf_err_ignore(s->rt->ops->describe(s->rt, addr, &what)) || !what.n)
-		hf_str_add(&what, hf_target_find_map(s->t, addr) ? "memory that is not the Go heap's" : "not mapped");
-	err = hf_err_at(HF_USAGE, addr, "%s is no heap object: it is %s (see: holdfast info %s)", word, hf_str_get(&what), word);
+		hf_str_add(&what, hf_target_find_map(s->t, addr) ? "memory that is not the Go heap's"
+								 : "not mapped");
+	err = hf_err_at(HF_USAGE, addr, "%s is no heap object: it is %s (see: holdfast info %s)", word,
+			hf_str_get(&what), word);
 	hf_str_deinit(&what);
 	return err;
 }
 
-static struct hf_err *why_block(struct hf_session *s, struct hf_why *result, uint32_t block, size_t max, struct hf_why_object *ret)
+static struct hf_err *why_block(struct hf_session *s, struct hf_why *result, uint32_t block, size_t max,
+				struct hf_why_object *ret)
 {
 	struct hf_path *paths = NULL;
 	size_t n = 0;
@@ -58,15 +62,18 @@ struct group {
 	uint64_t count, bytes;
 };
 
-/* By the full name, or without the folders of package paths: "http.Request". */
+/* By the full name, without the folders of package paths ("http.Request"), or by the last part alone ("Request"). */
 static bool type_is(struct hf_session *s, const char *name, uint32_t type)
 {
 	struct hf_str full = {0}, brief = {0};
+	const char *last;
 	bool is;
 
 	s->rt->ops->type_name(s->rt, type, &full);
 	hf_str_add_short(&brief, hf_str_get(&full));
+	last = strrchr(hf_str_get(&brief), '.');
 	is = !strcmp(hf_str_get(&full), name) || !strcmp(hf_str_get(&brief), name);
+	is = is || (last && !strcmp(last + 1, name) && !strpbrk(hf_str_get(&brief), "[]*( "));
 	hf_str_deinit(&full);
 	hf_str_deinit(&brief);
 	return is;
@@ -86,10 +93,14 @@ static struct hf_err *match_types(struct hf_session *s, const char *word, uint8_
 		hf_str_truncate(&other, 0);
 		s->rt->ops->type_name(s->rt, type, first.n ? &other : &first);
 		if (other.n && strcmp(hf_str_get(&first), hf_str_get(&other)))
-			err = hf_err(HF_USAGE, "\"%s\" is ambiguous: %s or %s? Give the full path", word, hf_str_get(&first), hf_str_get(&other));
+			err = hf_err(HF_USAGE, "\"%s\" is ambiguous: %s or %s? Give the full path", word,
+				     hf_str_get(&first), hf_str_get(&other));
 	}
 	if (!err && !first.n)
-		err = hf_err(HF_USAGE, "\"%s\" is neither an address (0x...) nor a type that this heap holds (see: holdfast top --by type)", word);
+		err = hf_err(HF_USAGE,
+			     "\"%s\" is neither an address (0x...) nor a type that this heap holds (see: "
+			     "holdfast top --by type)",
+			     word);
 	hf_str_deinit(&first);
 	hf_str_deinit(&other);
 	return err;
@@ -97,7 +108,8 @@ static struct hf_err *match_types(struct hf_session *s, const char *word, uint8_
 
 typedef HF_VEC(struct group) groups_vec;
 
-static struct hf_err *gather(struct hf_session *s, const struct hf_holders *holders, const uint8_t *wanted, groups_vec *groups)
+static struct hf_err *gather(struct hf_session *s, const struct hf_holders *holders, const uint8_t *wanted,
+			     groups_vec *groups)
 {
 	struct hf_map64 index = {0};
 	struct hf_err *err = NULL;
@@ -108,13 +120,16 @@ static struct hf_err *gather(struct hf_session *s, const struct hf_holders *hold
 
 		if (!wanted[s->rt->ops->block_type(s->rt, b)] || s->nearest[b] == UINT32_MAX)
 			continue;
-		parent_type = s->parent[b] == HF_NO_BLOCK ? UINT32_MAX : s->rt->ops->block_type(s->rt, s->parent[b]);
+		parent_type = s->parent[b] == HF_NO_BLOCK ? UINT32_MAX
+							  : s->rt->ops->block_type(s->rt, s->parent[b]);
 		key = (uint64_t)holders->of_root[s->nearest[b]] << 32 | parent_type;
 		if (!hf_map64_find(&index, key, &at)) {
 			at = groups->n;
 			err = hf_map64_put(&index, key, at);
 			if (!err)
-				err = hf_vec_push(groups, ((struct group){.example = b, .root = s->nearest[b], .parent_type = parent_type}));
+				err = hf_vec_push(groups, ((struct group){.example = b,
+									  .root = s->nearest[b],
+									  .parent_type = parent_type}));
 		}
 		if (!err) {
 			groups->at[at].count++;
@@ -129,12 +144,14 @@ static int compare_groups(const void *a, const void *b)
 {
 	const struct group *x = a, *y = b;
 
-	return x->bytes != y->bytes ? (x->bytes < y->bytes ? 1 : -1) : (x->example > y->example) - (x->example < y->example);
+	return x->bytes != y->bytes ? (x->bytes < y->bytes ? 1 : -1)
+				    : (x->example > y->example) - (x->example < y->example);
 }
 
 typedef HF_VEC(struct hf_why_object) objects_vec;
 
-static struct hf_err *why_group(struct hf_session *s, struct hf_why *result, const char *word, const struct group *g, objects_vec *objects)
+static struct hf_err *why_group(struct hf_session *s, struct hf_why *result, const char *word,
+				const struct group *g, objects_vec *objects)
 {
 	struct hf_block b = s->rt->ops->block(s->rt, g->example);
 	struct hf_chain *chain = hf_result_alloc(result, 1, sizeof(*chain));
@@ -156,7 +173,8 @@ static struct hf_err *why_group(struct hf_session *s, struct hf_why *result, con
 	return hf_vec_push(objects, o);
 }
 
-static struct hf_err *why_type(struct hf_session *s, struct hf_why *result, const char *word, size_t max, objects_vec *objects)
+static struct hf_err *why_type(struct hf_session *s, struct hf_why *result, const char *word, size_t max,
+			       objects_vec *objects)
 {
 	_free_ uint8_t *wanted = hf_calloc(s->rt->ops->types(s->rt) + 1, 1);
 	groups_vec groups = {0};
@@ -181,7 +199,8 @@ static struct hf_err *why_type(struct hf_session *s, struct hf_why *result, cons
 	return err;
 }
 
-static struct hf_err *why_word(struct hf_session *s, struct hf_why *result, const char *word, size_t max, objects_vec *objects)
+static struct hf_err *why_word(struct hf_session *s, struct hf_why *result, const char *word, size_t max,
+			       objects_vec *objects)
 {
 	struct hf_why_object object = {.query = hf_result_str(result, word)};
 	uint64_t addr;
@@ -198,7 +217,8 @@ static struct hf_err *why_word(struct hf_session *s, struct hf_why *result, cons
 	return hf_vec_push(objects, object);
 }
 
-struct hf_err *hf_why(struct hf_session *s, const char *const *words, size_t n, size_t max, const struct hf_why **ret)
+struct hf_err *hf_why(struct hf_session *s, const char *const *words, size_t n, size_t max,
+		      const struct hf_why **ret)
 {
 	struct hf_why *result = NULL;
 	objects_vec objects = {0};

@@ -38,7 +38,7 @@ struct hf_found_root {
 	enum hf_root_kind kind;
 	uint32_t owner;
 	uint32_t block;
-	uint64_t slot;	/* where the pointer stands; 0: a register */
+	uint64_t slot;  /* where the pointer stands; 0: a register */
 	uint64_t value; /* the pointer */
 };
 typedef struct hf_err *hf_root_fn(void *arg, const struct hf_found_root *root);
@@ -50,11 +50,11 @@ struct hf_block {
 
 /* What an address is, short of a live or free block's number. */
 enum hf_place {
-	HF_PLACE_BLOCK,	  /* an allocated block: `block` */
-	HF_PLACE_FREE,	  /* managed memory that is not allocated: a free slot or span */
-	HF_PLACE_STACK,	  /* a goroutine's stack */
+	HF_PLACE_BLOCK,   /* an allocated block: `block` */
+	HF_PLACE_FREE,    /* managed memory that is not allocated: a free slot or span */
+	HF_PLACE_STACK,   /* a goroutine's stack */
 	HF_PLACE_RUNTIME, /* the runtime's own structures, and tails of spans */
-	HF_PLACE_NONE,	  /* none of this runtime's */
+	HF_PLACE_NONE,    /* none of this runtime's */
 };
 struct hf_where {
 	enum hf_place place;
@@ -80,7 +80,7 @@ struct hf_task {
 };
 
 struct hf_runtime_stats {
-	struct hf_heap heap;	/* as in the public header; the graph's figures are filled in by the caller */
+	struct hf_heap heap; /* as in the public header; the graph's figures are filled in by the caller */
 	const char *main_path, *main_version, *vcs;
 	const struct hf_dep *deps;
 	size_t deps_n;
@@ -106,7 +106,8 @@ struct hf_runtime_ops {
 	struct hf_err *(*roots)(struct hf_runtime *rt, hf_root_fn *fn, void *arg);
 	/* Calls fn for roots that only hold where an object is not held otherwise (what a dead object with a finalizer
 	 * points to), given the mark so far; each root once. *ret_n: 0 where there was none left. May be NULL. */
-	struct hf_err *(*late_roots)(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg, size_t *ret_n);
+	struct hf_err *(*late_roots)(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg,
+				     size_t *ret_n);
 	/* Finds types for all blocks; live: a bit a block. */
 	struct hf_err *(*type_blocks)(struct hf_runtime *rt, const uint8_t *live);
 
@@ -118,22 +119,27 @@ struct hf_runtime_ops {
 	uint32_t (*types)(struct hf_runtime *rt);
 	void (*type_name)(struct hf_runtime *rt, uint32_t type, struct hf_str *ret);
 	/* How block `from` leads to `to`: ".field", "[3]", "[\"key\"]"; nothing where inside a map or the like. */
-	struct hf_err *(*edge_name)(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact, struct hf_str *ret);
+	struct hf_err *(*edge_name)(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact,
+				    struct hf_str *ret);
 	/* Where addr stands in block: ".Payload[3]", "+24"; nothing at its start. */
-	struct hf_err *(*offset_name)(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret);
+	struct hf_err *(*offset_name)(struct hf_runtime *rt, uint32_t block, uint64_t addr,
+				      struct hf_str *ret);
 	/* The root's name ("main.cache", "main.worker goroutine 7 [chan send]") and how it leads on (".items[3]"). */
-	struct hf_err *(*root_name)(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via);
+	struct hf_err *(*root_name)(struct hf_runtime *rt, const struct hf_found_root *root,
+				    struct hf_str *name, struct hf_str *via);
 	/* What a list of holders counts a root under: a variable's name, "main.worker goroutines"; cheaper than root_name. */
 	void (*holder_name)(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *ret);
 	/* The contents of a block of text or bytes, quoted and cut; nothing for others. */
 	struct hf_err *(*value)(struct hf_runtime *rt, uint32_t block, struct hf_str *ret);
 	/* One line on an address that is no block; frames, where it is code. ret_n: 0 where none. */
 	struct hf_err *(*describe)(struct hf_runtime *rt, uint64_t addr, struct hf_str *ret);
-	struct hf_err *(*frames)(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max, size_t *ret_n);
+	struct hf_err *(*frames)(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max,
+				 size_t *ret_n);
 
 	size_t (*tasks)(struct hf_runtime *rt);
 	struct hf_err *(*task)(struct hf_runtime *rt, size_t i, struct hf_task *ret);
-	struct hf_err *(*task_frames)(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max, size_t *ret_n);
+	struct hf_err *(*task_frames)(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max,
+				      size_t *ret_n);
 
 	struct hf_err *(*stats)(struct hf_runtime *rt, struct hf_runtime_stats *ret);
 	void (*close)(struct hf_runtime *rt);

@@ -58,10 +58,10 @@ struct hf_facts {
 	HF_FACTS(HF_FACT_FIELD)
 #undef HF_FACT_FIELD
 	pid_t pid;
-	double taken_at;      /* unix time of the reading; of the stop in a snap. 0: unknown */
-	double started_at;    /* unix time of the process's start; 0: unknown */
+	double taken_at;   /* unix time of the reading; of the stop in a snap. 0: unknown */
+	double started_at; /* unix time of the process's start; 0: unknown */
 	char *comm, *exe, *cmdline, *cgroup_path, *hostname; /* "" where unknown */
-	char *tool_version;   /* what wrote the note; "" in a live process */
+	char *tool_version;                                  /* what wrote the note; "" in a live process */
 };
 
 /* Reads the facts of a live process. Whatever cannot be read is unknown; that is no error.

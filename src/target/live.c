@@ -113,8 +113,10 @@ static struct hf_err *live_reread(struct hf_target *t, uint64_t addr, void *buf,
 	const struct hf_map *map = hf_target_find_map(t, addr);
 	struct hf_err *err;
 
-	if (!map || !map->readable || hf_map_kind(map) > HF_MAP_FILE || len > CLUSTER || len > map->end - addr)
-		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is not memory of %s that can be read now", addr, t->label);
+	if (!map || !map->readable || hf_map_kind(map) > HF_MAP_FILE || len > CLUSTER ||
+	    len > map->end - addr)
+		return hf_err_at(HF_FAULT, addr, "0x%" PRIx64 " is not memory of %s that can be read now",
+				 addr, t->label);
 	pthread_mutex_lock(&live->lock);
 	err = hf_live_read_now(t, map, addr, buf, len);
 	pthread_mutex_unlock(&live->lock);

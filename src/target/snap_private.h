@@ -14,9 +14,9 @@ struct hf_snap_run {
 	uint64_t start, end;
 	uint64_t file_off; /* in the snap */
 	const struct hf_map *map;
-	bool from_file; /* to be read from the mapped file, after the resume */
+	bool from_file;    /* to be read from the mapped file, after the resume */
 	bool zeros_before; /* only untouched pages lie between this and the run before (or the map's start) */
-	bool zeros_after; /* the same, to the mapping's end */
+	bool zeros_after;  /* the same, to the mapping's end */
 };
 
 /* A PT_LOAD. */

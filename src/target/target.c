@@ -137,11 +137,13 @@ static struct hf_err *check_holder(struct hf_target *t, uint64_t holder, uint64_
 
 	HF_TRY(reread(t, holder, header, sizeof(header)));
 	if (header[0] != addr || header[1] != len)
-		return hf_err_at(HF_STALE, holder, "what 0x%" PRIx64 " led to has changed since the stop", holder);
+		return hf_err_at(HF_STALE, holder, "what 0x%" PRIx64 " led to has changed since the stop",
+				 holder);
 	return NULL;
 }
 
-struct hf_err *hf_target_reread_held(struct hf_target *t, uint64_t holder, uint64_t addr, uint64_t whole_len, void *buf, size_t len)
+struct hf_err *hf_target_reread_held(struct hf_target *t, uint64_t holder, uint64_t addr, uint64_t whole_len,
+				     void *buf, size_t len)
 {
 	HF_TRY(check_holder(t, holder, addr, whole_len));
 	HF_TRY(reread(t, addr, buf, len));

@@ -199,8 +199,8 @@ struct hf_err *hf_target_read_u8(struct hf_target *t, uint64_t addr, uint8_t *re
  * if that is the very same as in the capture, before and after. The string is then held all the while, so its bytes
  * are what they were; nothing is stopped for it.
  * Errors: STALE (the holder leads elsewhere by now), FAULT, TARGET (it is gone). */
-struct hf_err *hf_target_reread_held(struct hf_target *t, uint64_t holder, uint64_t addr, uint64_t whole_len, void *buf,
-				     size_t len) HF_CHECKED;
+struct hf_err *hf_target_reread_held(struct hf_target *t, uint64_t holder, uint64_t addr, uint64_t whole_len,
+				     void *buf, size_t len) HF_CHECKED;
 
 /* Bytes of [addr, addr+len), without a copy where they lie together here, else copied into *scratch (grown as
  * needed; zero-initialised at first; caller frees scratch->at by hf_vec_deinit).

@@ -181,5 +181,9 @@ def why_type(lab):
         for group in result["objects"]:
             expect(group["type"] == "main.job" and group["chains"], f"a group is {group['type']}, chains: {group['chains']}")
         expect(sum(g["count"] for g in result["objects"]) <= 120, "more objects than there are")
-        last_part = lab.result("why", "-p", victim.pid, "--max", "1", "job")[0]
-        expect(last_part["objects"][0]["type"] == "main.job", "the last part of the name does not find it")
+    with Victim([lab.go("holds")]) as victim:
+        for name in ("container/list.Element", "list.Element"):
+            groups = lab.result("why", "-p", victim.pid, "--max", "1", name)[0]["objects"]
+            expect(groups and groups[0]["chains"][0]["root"]["name"] == "main.ll", f"why {name}: {groups}")
+        page = lab.result("why", "-p", victim.pid, "--max", "1", "page")[0]["objects"]
+        expect(page and page[0]["type"] == "main.page", f"the last part of a name alone: {page}")

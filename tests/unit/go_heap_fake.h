@@ -13,9 +13,25 @@
 #define HEAP_BASE 0x4000000u /* an arena's start */
 #define META_BASE 0x1000000u
 enum { META_SIZE = 0x20000, HEAP_SIZE = 0x10000 };
-enum { MHEAP = 0x0, SPAN_LIST = 0x12000, SPANS = 0x13000, BITS = 0x14000, TYPES = 0x16000, TYPES_END = 0x1a000, MODULE = 0x1b000 };
+enum {
+	MHEAP = 0x0,
+	SPAN_LIST = 0x12000,
+	SPANS = 0x13000,
+	BITS = 0x14000,
+	TYPES = 0x16000,
+	TYPES_END = 0x1a000,
+	MODULE = 0x1b000
+};
 enum { SMALL = 0x0, HEADERS = 0x2000, LARGE = 0x4000, NOSCAN = 0x6000 };
-enum { T_INT = 0x100, T_NODE_PTR = 0x140, T_NODE = 0x200, T_STRING = 0x300, T_PTR_ARRAY = 0x380, T_PAIR = 0x400, NAMES = 0x800 };
+enum {
+	T_INT = 0x100,
+	T_NODE_PTR = 0x140,
+	T_NODE = 0x200,
+	T_STRING = 0x300,
+	T_PTR_ARRAY = 0x380,
+	T_PAIR = 0x400,
+	NAMES = 0x800
+};
 
 struct go_heap_fake {
 	uint8_t meta[META_SIZE];
@@ -87,7 +103,8 @@ static inline uint64_t type_addr(uint32_t off)
 	return meta_addr(TYPES + off);
 }
 
-static inline void fake_type(struct go_heap_fake *f, uint32_t off, uint8_t kind, uint8_t tflag, uint64_t size, uint64_t ptr, const char *name)
+static inline void fake_type(struct go_heap_fake *f, uint32_t off, uint8_t kind, uint8_t tflag, uint64_t size,
+			     uint64_t ptr, const char *name)
 {
 	uint8_t *p = f->meta + TYPES + off;
 
@@ -98,7 +115,8 @@ static inline void fake_type(struct go_heap_fake *f, uint32_t off, uint8_t kind,
 	put32(p + 40, fake_type_name(f, name, 0));
 }
 
-static inline void fake_field(struct go_heap_fake *f, uint32_t type, uint32_t i, const char *name, uint32_t of, uint64_t offset)
+static inline void fake_field(struct go_heap_fake *f, uint32_t type, uint32_t i, const char *name,
+			      uint32_t of, uint64_t offset)
 {
 	uint8_t *list = f->meta + TYPES + type + 0x50 + i * 24; /* right behind the descriptor */
 
@@ -143,7 +161,8 @@ static inline void fake_heap_init(struct go_heap_fake *f)
 	/* A (slot 0) -> B (slot 1) -> C (slot 2); D (slot 3) points into B's middle; slot 5 to free memory. */
 	put64(f->heap + SMALL, heap_addr(SMALL + 64));
 	put64(f->heap + SMALL + 64 + 8, heap_addr(SMALL + 128));
-	put64(f->heap + SMALL + 64 + 16, heap_addr(SMALL + 192)); /* a number: no bit says that it is a pointer */
+	put64(f->heap + SMALL + 64 + 16,
+	      heap_addr(SMALL + 192)); /* a number: no bit says that it is a pointer */
 	put64(f->heap + SMALL + 192, heap_addr(SMALL + 64 + 40));
 	put64(f->heap + SMALL + 320, heap_addr(SMALL + 256));
 	bitmap[0] = 0x01;
@@ -162,7 +181,8 @@ static inline void fake_heap_init(struct go_heap_fake *f)
 /* A struct go over it, as after capture; close with fake_heap_close. */
 static inline bool fake_heap_open(struct go_heap_fake *f, struct go *go, struct hf_target **t)
 {
-	struct hf_mem_range ranges[] = {{META_BASE, f->meta, META_SIZE, true}, {HEAP_BASE, f->heap, HEAP_SIZE, true}};
+	struct hf_mem_range ranges[] = {{META_BASE, f->meta, META_SIZE, true},
+					{HEAP_BASE, f->heap, HEAP_SIZE, true}};
 
 	memset(go, 0, sizeof(*go));
 	if (hf_err_ignore(hf_target_open_mem(ranges, 2, t)))
@@ -170,7 +190,8 @@ static inline bool fake_heap_open(struct go_heap_fake *f, struct go *go, struct 
 	go->t = *t;
 	go_layout_from_table(&go->layout, 26);
 	go->layout.var[GO_VAR_MHEAP] = meta_addr(MHEAP);
-	return !hf_err_ignore(hf_vec_push(&go->modules, ((struct go_module){.types = type_addr(0), .etypes = meta_addr(TYPES_END)})));
+	return !hf_err_ignore(hf_vec_push(
+		&go->modules, ((struct go_module){.types = type_addr(0), .etypes = meta_addr(TYPES_END)})));
 }
 
 static inline void fake_heap_close(struct go *go, struct hf_target *t)

@@ -67,8 +67,14 @@ Test(go_heap, sound_spans_are_counted_and_numbered)
 
 Test(go_heap, addresses_outside_of_objects_are_no_blocks)
 {
-	static const uint32_t none[] = {SMALL + 256 /* free */, SMALL + 64 * 100, SMALL + 124 * 64 /* the bitmap */, SMALL + 8191,
-					HEADERS + 2 * 1024, NOSCAN + 3 * 48, 0x8000, 0xffff};
+	static const uint32_t none[] = {SMALL + 256 /* free */,
+					SMALL + 64 * 100,
+					SMALL + 124 * 64 /* the bitmap */,
+					SMALL + 8191,
+					HEADERS + 2 * 1024,
+					NOSCAN + 3 * 48,
+					0x8000,
+					0xffff};
 
 	walk();
 	for (size_t i = 0; i < HF_LEN(none); i++)
@@ -304,8 +310,12 @@ Test(go_layout, versions_are_parsed)
 	static const struct {
 		const char *version;
 		int minor;
-	} cases[] = {{"go1.26.8", 26}, {"go1.27rc1", 27}, {"go1.20", 20}, {"devel go1.28-2d0a1b2", 28}, {"go1.", -1}, {"go2.1", -1},
-		     {"", -1}, {"go1.x", -1}, {"go1.-5", -1}, {"go1.99999999999999999999", -1}, {"1.26.8", -1}};
+	} cases[] = {{"go1.26.8", 26}, {"go1.27rc1", 27},
+		     {"go1.20", 20},   {"devel go1.28-2d0a1b2", 28},
+		     {"go1.", -1},     {"go2.1", -1},
+		     {"", -1},         {"go1.x", -1},
+		     {"go1.-5", -1},   {"go1.99999999999999999999", -1},
+		     {"1.26.8", -1}};
 
 	for (size_t i = 0; i < HF_LEN(cases); i++)
 		cr_assert_eq(go_version_minor(cases[i].version), cases[i].minor, "%s", cases[i].version);

@@ -25,7 +25,7 @@ struct scenario {
 	/* what must come out */
 	const char *of, *verdict;
 	bool heap;
-	int total; /* MiB */
+	int total;                  /* MiB */
 	const char *first, *second; /* keys of the largest shares; NULL: not looked at */
 	int first_mib, second_mib;
 	const char *says[4];

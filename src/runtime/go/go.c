@@ -54,8 +54,12 @@ static struct hf_err *open_parts(struct go *go)
 	HF_TRY(go_read_version(go->t, go->syms, &go->version));
 	HF_TRY(go_layout_init(&go->layout, go->syms, go->version));
 	/* moduledata is initialised by the linker: readable before any stop. */
-	HF_TRY(hf_target_read_u64(go->t, go->layout.var[GO_VAR_FIRSTMODULEDATA] + (uint64_t)go_off(go, MODULEDATA_TYPES), &start));
-	HF_TRY(hf_target_read_u64(go->t, go->layout.var[GO_VAR_FIRSTMODULEDATA] + (uint64_t)go_off(go, MODULEDATA_ETYPES), &end));
+	HF_TRY(hf_target_read_u64(
+		go->t, go->layout.var[GO_VAR_FIRSTMODULEDATA] + (uint64_t)go_off(go, MODULEDATA_TYPES),
+		&start));
+	HF_TRY(hf_target_read_u64(
+		go->t, go->layout.var[GO_VAR_FIRSTMODULEDATA] + (uint64_t)go_off(go, MODULEDATA_ETYPES),
+		&end));
 	hf_syms_set_go_types(go->syms, start, end);
 	/* The pass over DWARF's top level is made here, before the target stops. */
 	(void)hf_syms_find_field(go->syms, "runtime.mspan", "startAddr", &types);
@@ -89,7 +93,8 @@ static struct hf_err *read_itabs(struct go *go)
 {
 	uint64_t table, size;
 
-	if (!go->layout.var[GO_VAR_ITABTABLE] || hf_err_ignore(hf_target_read_u64(go->t, go->layout.var[GO_VAR_ITABTABLE], &table)) ||
+	if (!go->layout.var[GO_VAR_ITABTABLE] ||
+	    hf_err_ignore(hf_target_read_u64(go->t, go->layout.var[GO_VAR_ITABTABLE], &table)) ||
 	    hf_err_ignore(hf_target_read_u64(go->t, table, &size)) || size > 1u << 24)
 		return NULL;
 	HF_TRY(hf_target_capture(go->t, &(struct hf_range){table, table + 16 + size * 8}, 1));
@@ -108,8 +113,12 @@ static struct hf_err *capture_globals(struct go *go)
 {
 	hf_vec_each(&go->modules, m) {
 		struct hf_range ranges[] = {
-			{m->data, m->edata}, {m->bss, m->ebss}, {m->noptrdata, m->enoptrdata}, {m->noptrbss, m->enoptrbss},
-			{m->datamask, m->datamask + (m->datamask_n + 7) / 8}, {m->bssmask, m->bssmask + (m->bssmask_n + 7) / 8},
+			{m->data, m->edata},
+			{m->bss, m->ebss},
+			{m->noptrdata, m->enoptrdata},
+			{m->noptrbss, m->enoptrbss},
+			{m->datamask, m->datamask + (m->datamask_n + 7) / 8},
+			{m->bssmask, m->bssmask + (m->bssmask_n + 7) / 8},
 		};
 
 		HF_TRY(hf_target_capture(go->t, ranges, HF_LEN(ranges)));
@@ -145,16 +154,23 @@ static void self_check(struct go *go)
 	bool exact = c->valid && c->objects == go->objects && c->bytes == go->bytes;
 
 	if (go->damaged_spans)
-		hf_target_warn(go->t, true, "%" PRIu64 " spans of the Go heap are damaged or unreadable, and left out", go->damaged_spans);
+		hf_target_warn(go->t, true,
+			       "%" PRIu64 " spans of the Go heap are damaged or unreadable, and left out",
+			       go->damaged_spans);
 	if (go->damaged_objects)
-		hf_target_warn(go->t, true, "%" PRIu64 " types of Go objects are unreadable: their objects are scanned word by word",
+		hf_target_warn(go->t, true,
+			       "%" PRIu64
+			       " types of Go objects are unreadable: their objects are scanned word by word",
 			       go->damaged_objects);
 	if (go->unwind_failures)
-		hf_target_warn(go->t, false, "%" PRIu64 " goroutine stacks could not be unwound to the end: the rest of each is scanned word by word",
+		hf_target_warn(go->t, false,
+			       "%" PRIu64 " goroutine stacks could not be unwound to the end: the rest of "
+			       "each is scanned word by word",
 			       go->unwind_failures);
 	if (c->valid && !exact)
 		hf_target_warn(go->t, false,
-			       "self-check: the walk found %" PRIu64 " objects (%" PRIu64 " bytes), the runtime counts %" PRIu64 " (%" PRIu64 " bytes)",
+			       "self-check: the walk found %" PRIu64 " objects (%" PRIu64
+			       " bytes), the runtime counts %" PRIu64 " (%" PRIu64 " bytes)",
 			       go->objects, go->bytes, c->objects, c->bytes);
 }
 
@@ -220,13 +236,18 @@ static struct hf_where where(struct hf_runtime *rt, uint64_t addr)
 		return ret;
 	}
 	if (span)
-		return (struct hf_where){.place = HF_PLACE_RUNTIME, .start = span->objects_end, .size = span->pages_end - span->objects_end};
+		return (struct hf_where){.place = HF_PLACE_RUNTIME,
+					 .start = span->objects_end,
+					 .size = span->pages_end - span->objects_end};
 	manual = find_manual(go, addr);
 	if (manual)
-		return (struct hf_where){.place = HF_PLACE_RUNTIME, .start = manual->start, .size = manual->end - manual->start};
+		return (struct hf_where){.place = HF_PLACE_RUNTIME,
+					 .start = manual->start,
+					 .size = manual->end - manual->start};
 	/* Pages of the heap's arenas in no span are free. */
 	if (addr >> GO_ARENA_SHIFT < GO_ARENAS && go->arena_index[addr >> GO_ARENA_SHIFT])
-		return (struct hf_where){.place = HF_PLACE_FREE, .start = hf_align_down(addr, GO_PAGE), .size = GO_PAGE};
+		return (struct hf_where){
+			.place = HF_PLACE_FREE, .start = hf_align_down(addr, GO_PAGE), .size = GO_PAGE};
 	return ret;
 }
 
@@ -253,7 +274,8 @@ static void type_name(struct hf_runtime *rt, uint32_t type, struct hf_str *ret)
 	hf_str_add(ret, go_type_name(go_of(rt), type));
 }
 
-static struct hf_err *frames(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max, size_t *ret_n)
+static struct hf_err *frames(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max,
+			     size_t *ret_n)
 {
 	return go_source_frames(go_of(rt), pc, ret, max, ret_n);
 }
@@ -277,7 +299,8 @@ static struct hf_err *describe(struct hf_runtime *rt, uint64_t addr, struct hf_s
 	struct go_func f;
 
 	if (g) {
-		hf_str_addf(ret, "stack of goroutine %" PRIu64 " (%s) [%s]", g->id, g->function ? g->function : "?", go_wait_reason(go, g));
+		hf_str_addf(ret, "stack of goroutine %" PRIu64 " (%s) [%s]", g->id,
+			    g->function ? g->function : "?", go_wait_reason(go, g));
 		frame = frame_at(go, g, addr);
 		if (addr < g->sp)
 			hf_str_add(ret, ", not in use");
@@ -344,7 +367,8 @@ static bool collect_frame(void *arg, const struct go_stkframe *frame)
 	return !c->err && c->n < c->max;
 }
 
-static struct hf_err *task_frames(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max, size_t *ret_n)
+static struct hf_err *task_frames(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max,
+				  size_t *ret_n)
 {
 	struct go *go = go_of(rt);
 	struct collect_frames c = {.go = go, .at = ret, .max = max};
@@ -379,7 +403,8 @@ static struct hf_err *stats(struct hf_runtime *rt, struct hf_runtime_stats *ret)
 		.runtime_bytes = c->valid ? c->bytes : HF_UNKNOWN,
 		.exact = c->valid && c->objects == go->objects && c->bytes == go->bytes,
 		.in_use = c->in_use,
-		.idle = c->free == HF_UNKNOWN || c->released == HF_UNKNOWN ? HF_UNKNOWN : c->free + c->released,
+		.idle = c->free == HF_UNKNOWN || c->released == HF_UNKNOWN ? HF_UNKNOWN
+									   : c->free + c->released,
 		.released = c->released,
 		.stacks = c->stacks,
 		.metadata = c->metadata,

@@ -20,27 +20,27 @@
 #include "../runtime.h"
 #include "layout.h"
 
-#define GO_PAGE		 8192u
-#define GO_ARENA_SHIFT	 26 /* 64 MiB on linux/amd64 */
-#define GO_ARENA_PAGES	 8192u
-#define GO_ARENAS	 (1u << 21) /* 47-bit addresses */
-#define GO_HEADER	 8u	    /* the type word before objects above 512 bytes, 1.22 and later */
-#define GO_HEADER_ABOVE	 512u
-#define GO_NO_TYPE	 0u
-#define GO_SPAN_SAMPLE	 64u
+#define GO_PAGE         8192u
+#define GO_ARENA_SHIFT  26 /* 64 MiB on linux/amd64 */
+#define GO_ARENA_PAGES  8192u
+#define GO_ARENAS       (1u << 21) /* 47-bit addresses */
+#define GO_HEADER       8u         /* the type word before objects above 512 bytes, 1.22 and later */
+#define GO_HEADER_ABOVE 512u
+#define GO_NO_TYPE      0u
+#define GO_SPAN_SAMPLE  64u
 
 /* mSpanState, runtime/mheap.go */
 enum { GO_SPAN_DEAD, GO_SPAN_IN_USE, GO_SPAN_MANUAL };
 
 struct go_span {
 	uint64_t start, pages_end; /* its pages */
-	uint64_t objects_end;	   /* start + nelems * elemsize */
+	uint64_t objects_end;      /* start + nelems * elemsize */
 	uint64_t elemsize;
 	uint64_t large_type; /* mspan.largeType */
 	uint64_t alloc_bits, mark_bits, specials, mspan_addr;
 	uint32_t nelems, freeindex, scan_index;
-	uint32_t magic;	      /* offset * magic >> 32 is the object's index */
-	uint32_t word;	      /* index of the first of its allocation words */
+	uint32_t magic;       /* offset * magic >> 32 is the object's index */
+	uint32_t word;        /* index of the first of its allocation words */
 	uint32_t first_block; /* number of its first allocated object */
 	uint32_t sweepgen;
 	uint16_t alloc_count, before_cache;
@@ -61,18 +61,19 @@ struct go_module {
 	uint64_t text, etext, minpc, maxpc;
 	uint64_t noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss;
 	uint64_t types, etypes, rodata, gofunc;
-	uint64_t funcnametab, funcnametab_n, cutab, cutab_n, filetab, filetab_n, pctab, pctab_n, pclntable, pclntable_n;
+	uint64_t funcnametab, funcnametab_n, cutab, cutab_n, filetab, filetab_n, pctab, pctab_n, pclntable,
+		pclntable_n;
 	uint64_t ftab, ftab_n;
-	uint64_t datamask, bssmask; /* one bit a word */
+	uint64_t datamask, bssmask;     /* one bit a word */
 	uint32_t datamask_n, bssmask_n; /* bits */
-	struct pcln *pcln; /* module.c's own: local copies of the tables */
+	struct pcln *pcln;              /* module.c's own: local copies of the tables */
 };
 
 /* One function of pclntab; from go_find_func. */
 struct go_func {
 	const struct go_module *module; /* NULL: none */
 	uint64_t entry;
-	uint32_t off; /* of its _func in pclntable */
+	uint32_t off;     /* of its _func in pclntable */
 	const char *name; /* "main.(*T).Run"; valid while the runtime lives */
 	uint32_t name_off;
 	int32_t args;
@@ -92,37 +93,39 @@ struct go_goroutine {
 	uint8_t wait_reason;
 	bool async_safe_point;
 	bool in_syscall;   /* pc and sp are those of entersyscall */
-	bool on_thread;	   /* it runs: pc and sp are a thread's, its registers are roots */
+	bool on_thread;    /* it runs: pc and sp are a thread's, its registers are roots */
 	bool conservative; /* it was caught where its frames cannot be told: any word of its stack is a root */
-	uint64_t extra_start, extra_end; /* used part of its thread's own or signal stack: any word is a root; 0: none */
-	uint64_t fp;	   /* on_thread: frame pointer register */
-	int thread;	   /* index into target->threads; -1 */
-	const char *function, *created_by; /* outermost frame, go statement's function; "" unknown. Filled by go_goroutines_walk */
+	uint64_t extra_start,
+		extra_end; /* used part of its thread's own or signal stack: any word is a root; 0: none */
+	uint64_t fp;       /* on_thread: frame pointer register */
+	int thread;        /* index into target->threads; -1 */
+	const char *function,
+		*created_by; /* outermost frame, go statement's function; "" unknown. Filled by go_goroutines_walk */
 };
 
 /* A root as capture or the stack walk found it; resolved to a block by go_roots. */
 struct go_raw_root {
 	uint64_t slot, value;
 	uint32_t owner;
-	uint8_t kind;	/* enum hf_root_kind */
+	uint8_t kind;   /* enum hf_root_kind */
 	uint32_t frame; /* index into go->frames for stack slots; UINT32_MAX */
 };
 
 /* A frame with live slots, kept for naming: the owner goroutine, the function, where its CFA is. */
 struct go_frame {
 	uint32_t goroutine;
-	uint64_t pc;	/* for lookups: already pc-1 for callers */
+	uint64_t pc;    /* for lookups: already pc-1 for callers */
 	uint64_t entry; /* of the function */
 	uint64_t cfa, sp;
 };
 
 /* A special that roots something (finalizer, cleanup) or a weak handle. */
 struct go_special_record {
-	uint64_t object; /* address that it is attached to */
-	uint64_t fn;	 /* finalizer: funcval; cleanup: funcval */
-	uint64_t more[2]; /* cleanup 1.26: call, arg; weak: the handle */
+	uint64_t object;      /* address that it is attached to */
+	uint64_t fn;          /* finalizer: funcval; cleanup: funcval */
+	uint64_t more[2];     /* cleanup 1.26: call, arg; weak: the handle */
 	uint64_t object_type; /* finalizer: ot, the pointer's type descriptor */
-	uint8_t kind;	 /* enum go_special */
+	uint8_t kind;         /* enum go_special */
 	bool content_is_root; /* finalizer of a dead object: what it points to is held */
 };
 
@@ -152,17 +155,18 @@ struct go {
 
 	/* spans.c */
 	uint32_t sweepgen;
-	HF_VEC(struct go_span) spans;	/* in use, ascending by start */
+	HF_VEC(struct go_span) spans;   /* in use, ascending by start */
 	HF_VEC(struct hf_range) manual; /* manual spans: stacks and the like; ascending */
 	HF_VEC(struct go_word) words;
-	uint32_t *arena_index;		/* GO_ARENAS: 1 + index into pages; 0: no arena */
-	HF_VEC(uint32_t) pages;		/* GO_ARENA_PAGES an arena: 1 + index into spans; 0: none */
-	HF_VEC(uint64_t) arena_start;	/* of each arena in pages */
-	uint32_t *span_of;		/* by block / GO_SPAN_SAMPLE: the last span that begins at or before its first block */
+	uint32_t *arena_index;        /* GO_ARENAS: 1 + index into pages; 0: no arena */
+	HF_VEC(uint32_t) pages;       /* GO_ARENA_PAGES an arena: 1 + index into spans; 0: none */
+	HF_VEC(uint64_t) arena_start; /* of each arena in pages */
+	uint32_t *
+		span_of; /* by block / GO_SPAN_SAMPLE: the last span that begins at or before its first block */
 	uint32_t blocks;
-	uint64_t objects, bytes;	/* allocated, as walked */
-	struct hf_map64 arena_meta;	/* 1.20, 1.21: arena number -> its heapArena */
-	bool capture_values;		/* small blocks without pointers, too, for --show-values */
+	uint64_t objects, bytes;    /* allocated, as walked */
+	struct hf_map64 arena_meta; /* 1.20, 1.21: arena number -> its heapArena */
+	bool capture_values;        /* small blocks without pointers, too, for --show-values */
 	uint64_t damaged_spans, miscounted_spans, damaged_objects;
 
 	/* goroutine.c, stack.c, roots.c */
@@ -170,16 +174,17 @@ struct go {
 	HF_VEC(struct go_frame) frames;
 	HF_VEC(struct go_raw_root) stack_roots; /* and registers, defers, panics */
 	HF_VEC(struct go_special_record) specials;
-	HF_VEC(struct go_raw_root) queue_roots; /* finalizers and cleanups that wait to run; immortal weak handles */
+	HF_VEC(struct go_raw_root)
+	queue_roots; /* finalizers and cleanups that wait to run; immortal weak handles */
 	uint64_t unwind_failures;
 	const char **wait_reasons; /* wait_reasons_n, by number; freed by go_goroutines_deinit */
 	size_t wait_reasons_n;
 
 	/* types.c, typing.c */
 	struct go_types *types;
-	uint32_t *block_type;	   /* a type id a block; GO_NO_TYPE: unknown */
-	struct hf_map64 views;	   /* block -> offset of its type's start, where that is not the block's */
-	struct hf_map64 locals;	   /* pc -> index into locals_list: typing.h */
+	uint32_t *block_type;   /* a type id a block; GO_NO_TYPE: unknown */
+	struct hf_map64 views;  /* block -> offset of its type's start, where that is not the block's */
+	struct hf_map64 locals; /* pc -> index into locals_list: typing.h */
 	struct go_locals_list *locals_list;
 	struct hf_map64 itab_type; /* itab -> type descriptor, read while stopped */
 
@@ -213,22 +218,23 @@ int32_t go_pcdata(struct go *go, const struct go_func *f, unsigned i, uint64_t p
 /* Address of FUNCDATA i; 0 where there is none. */
 uint64_t go_funcdata(struct go *go, const struct go_func *f, unsigned i);
 /* File and line, inlined callers; pc is one inside the instruction (a return address less 1). */
-struct hf_err *go_source_frames(struct go *go, uint64_t pc, struct hf_stack_frame *ret, size_t max, size_t *ret_n) HF_CHECKED;
+struct hf_err *go_source_frames(struct go *go, uint64_t pc, struct hf_stack_frame *ret, size_t max,
+				size_t *ret_n) HF_CHECKED;
 
-#define GO_PCDATA_STACK_MAP	  1
-#define GO_PCDATA_INL_TREE	  2
-#define GO_FUNCDATA_ARGS	  0
-#define GO_FUNCDATA_LOCALS	  1
+#define GO_PCDATA_STACK_MAP       1
+#define GO_PCDATA_INL_TREE        2
+#define GO_FUNCDATA_ARGS          0
+#define GO_FUNCDATA_LOCALS        1
 #define GO_FUNCDATA_STACK_OBJECTS 2
-#define GO_FUNCDATA_INL_TREE	  3
-#define GO_FUNCFLAG_TOP_FRAME	  1
-#define GO_FUNCFLAG_SPWRITE	  2
+#define GO_FUNCDATA_INL_TREE      3
+#define GO_FUNCFLAG_TOP_FRAME     1
+#define GO_FUNCFLAG_SPWRITE       2
 
 /* ---- spans.c --------------------------------------------------------------------------------------------- */
 
 /* Before the stop: sets memory aside for what go_spans_capture will copy, so that the pause is short. */
 struct hf_err *go_spans_prepare(struct go *go) HF_CHECKED;
-struct hf_err *go_spans_read(struct go *go) HF_CHECKED;	  /* stopped */
+struct hf_err *go_spans_read(struct go *go) HF_CHECKED;    /* stopped */
 struct hf_err *go_spans_capture(struct go *go) HF_CHECKED; /* stopped: contents, in bulk */
 struct hf_err *go_spans_number(struct go *go) HF_CHECKED;  /* after: allocation words, block numbers, views */
 void go_spans_deinit(struct go *go);
@@ -305,19 +311,23 @@ struct go_stkframe {
 /* Calls fn for each frame of a goroutine, innermost first; false from fn ends the walk. *ret_complete: reached the top.
  * Bounded by the stack's size. */
 typedef bool go_frame_fn(void *arg, const struct go_stkframe *frame);
-struct hf_err *go_unwind(struct go *go, const struct go_goroutine *g, go_frame_fn *fn, void *arg, bool *ret_complete) HF_CHECKED;
+struct hf_err *go_unwind(struct go *go, const struct go_goroutine *g, go_frame_fn *fn, void *arg,
+			 bool *ret_complete) HF_CHECKED;
 
 /* Appends what a goroutine's stack, registers, defers and panics hold to go->stack_roots (any values, also such that
  * lead to no block), and frames to go->frames. stack.c */
 struct hf_err *go_stack_scan(struct go *go, uint32_t goroutine, bool *ret_complete) HF_CHECKED;
 
-const char *go_wait_reason(struct go *go, const struct go_goroutine *g); /* "chan send", "running"...; never NULL */
+const char *go_wait_reason(struct go *go,
+			   const struct go_goroutine *g); /* "chan send", "running"...; never NULL */
 
 /* ---- roots.c ------------------------------------------------------------------------------------------------------ */
 
-struct hf_err *go_specials_read(struct go *go) HF_CHECKED; /* stopped: specials, finalizer and cleanup queues */
+struct hf_err *go_specials_read(struct go *go)
+	HF_CHECKED; /* stopped: specials, finalizer and cleanup queues */
 struct hf_err *go_roots(struct hf_runtime *rt, hf_root_fn *fn, void *arg) HF_CHECKED;
-struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg, size_t *ret_n) HF_CHECKED;
+struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg,
+			     size_t *ret_n) HF_CHECKED;
 /* Owner numbers of global roots: an index into hf_syms_variables; or, with this
  * bit, a number made of the place of the symbol or slot. */
 #define GO_OWNER_SECTION 0x80000000u

@@ -118,26 +118,64 @@ static void find_variables(struct go_layout *l, struct hf_syms *s)
 static struct hf_err *check_needed(const struct go_layout *l, const char *version)
 {
 	static const enum go_field needed[] = {
-		GO_MHEAP_ALLSPANS, GO_MHEAP_SWEEPGEN, GO_MSPAN_SIZE, GO_MSPAN_START_ADDR, GO_MSPAN_NPAGES,
-		GO_MSPAN_FREEINDEX, GO_MSPAN_NELEMS, GO_MSPAN_ALLOC_BITS, GO_MSPAN_ALLOC_COUNT, GO_MSPAN_SPANCLASS,
-		GO_MSPAN_STATE, GO_MSPAN_ELEMSIZE, GO_MSPAN_SPECIALS, GO_SPECIAL_SIZE, GO_SPECIAL_NEXT,
-		GO_SPECIAL_OFFSET, GO_SPECIAL_KIND, GO_G_STACK_LO, GO_G_STACK_HI, GO_G_SCHED_SP, GO_G_SCHED_PC,
-		GO_G_SCHED_CTXT, GO_G_ATOMICSTATUS, GO_G_GOID, GO_G_M, GO_G_DEFER, GO_G_PANIC, GO_G_SYSCALLSP,
-		GO_G_SYSCALLPC, GO_G_WAITREASON, GO_G_GOPC, GO_G_STARTPC, GO_M_PROCID, GO_M_CURG, GO_P_MCACHE,
-		GO_MODULEDATA_SIZE, GO_MODULEDATA_FTAB, GO_MODULEDATA_PCLNTABLE, GO_MODULEDATA_PCTAB,
-		GO_MODULEDATA_TEXT, GO_MODULEDATA_TYPES, GO_MODULEDATA_GOFUNC, GO_MODULEDATA_GCDATAMASK,
-		GO_MODULEDATA_GCBSSMASK, GO_MODULEDATA_NEXT,
+		GO_MHEAP_ALLSPANS,
+		GO_MHEAP_SWEEPGEN,
+		GO_MSPAN_SIZE,
+		GO_MSPAN_START_ADDR,
+		GO_MSPAN_NPAGES,
+		GO_MSPAN_FREEINDEX,
+		GO_MSPAN_NELEMS,
+		GO_MSPAN_ALLOC_BITS,
+		GO_MSPAN_ALLOC_COUNT,
+		GO_MSPAN_SPANCLASS,
+		GO_MSPAN_STATE,
+		GO_MSPAN_ELEMSIZE,
+		GO_MSPAN_SPECIALS,
+		GO_SPECIAL_SIZE,
+		GO_SPECIAL_NEXT,
+		GO_SPECIAL_OFFSET,
+		GO_SPECIAL_KIND,
+		GO_G_STACK_LO,
+		GO_G_STACK_HI,
+		GO_G_SCHED_SP,
+		GO_G_SCHED_PC,
+		GO_G_SCHED_CTXT,
+		GO_G_ATOMICSTATUS,
+		GO_G_GOID,
+		GO_G_M,
+		GO_G_DEFER,
+		GO_G_PANIC,
+		GO_G_SYSCALLSP,
+		GO_G_SYSCALLPC,
+		GO_G_WAITREASON,
+		GO_G_GOPC,
+		GO_G_STARTPC,
+		GO_M_PROCID,
+		GO_M_CURG,
+		GO_P_MCACHE,
+		GO_MODULEDATA_SIZE,
+		GO_MODULEDATA_FTAB,
+		GO_MODULEDATA_PCLNTABLE,
+		GO_MODULEDATA_PCTAB,
+		GO_MODULEDATA_TEXT,
+		GO_MODULEDATA_TYPES,
+		GO_MODULEDATA_GOFUNC,
+		GO_MODULEDATA_GCDATAMASK,
+		GO_MODULEDATA_GCBSSMASK,
+		GO_MODULEDATA_NEXT,
 	};
-	static const enum go_variable variables_needed[] = {GO_VAR_MHEAP, GO_VAR_FIRSTMODULEDATA, GO_VAR_ALLGS};
+	static const enum go_variable variables_needed[] = {GO_VAR_MHEAP, GO_VAR_FIRSTMODULEDATA,
+							    GO_VAR_ALLGS};
 
 	for (size_t i = 0; i < HF_LEN(needed); i++)
 		if (l->off[needed[i]] < 0)
-			return hf_err(HF_UNSUPPORTED, "%s: neither DWARF nor our tables say where %s.%s is", version,
-				      fields[needed[i]].structure, fields[needed[i]].member);
+			return hf_err(HF_UNSUPPORTED, "%s: neither DWARF nor our tables say where %s.%s is",
+				      version, fields[needed[i]].structure, fields[needed[i]].member);
 	for (size_t i = 0; i < HF_LEN(variables_needed); i++)
 		if (!l->var[variables_needed[i]])
-			return hf_err(HF_UNSUPPORTED, "%s: no symbol or DWARF for %s: is the executable stripped?",
-				      version, variables[variables_needed[i]]);
+			return hf_err(HF_UNSUPPORTED,
+				      "%s: no symbol or DWARF for %s: is the executable stripped?", version,
+				      variables[variables_needed[i]]);
 	return NULL;
 }
 
@@ -164,8 +202,10 @@ static void set_experiments(struct go_layout *l, struct hf_syms *s)
 	if (hf_syms_find_field(s, "runtime.mspan", "nelems", &field))
 		l->nelems_width = field.size == 8 ? 8 : 2;
 	/* runtime/mgcmark_greenteagc.go: 128 bytes where the experiment is on, an empty structure where it is off. */
-	l->green_tea = field_in_dwarf(s, "runtime.spanInlineMarkBits", "", &inline_marks) && inline_marks == 128;
-	l->swiss_maps = hf_syms_find_type(s, "internal/runtime/maps.Map") && !hf_syms_find_type(s, "runtime.hmap");
+	l->green_tea =
+		field_in_dwarf(s, "runtime.spanInlineMarkBits", "", &inline_marks) && inline_marks == 128;
+	l->swiss_maps =
+		hf_syms_find_type(s, "internal/runtime/maps.Map") && !hf_syms_find_type(s, "runtime.hmap");
 }
 
 void go_layout_from_table(struct go_layout *l, int minor)
@@ -185,8 +225,9 @@ struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char
 		l->off[i] = -1;
 	l->from_dwarf = offsets_from_dwarf(l, s);
 	if (l->minor < OLDEST || (l->minor > NEWEST && !l->from_dwarf))
-		return hf_err(HF_UNSUPPORTED, "%s is not supported: known are go1.%d to go1.%d%s", version, OLDEST,
-			      NEWEST, l->minor > NEWEST ? ", and later ones if the executable has DWARF" : "");
+		return hf_err(HF_UNSUPPORTED, "%s is not supported: known are go1.%d to go1.%d%s", version,
+			      OLDEST, NEWEST,
+			      l->minor > NEWEST ? ", and later ones if the executable has DWARF" : "");
 	if (l->minor <= NEWEST)
 		fill_from_table(l);
 	special_kinds(l, s);

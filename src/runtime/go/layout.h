@@ -9,11 +9,17 @@ enum go_field {
 #define GO_FIELD_ENUM(id, structure, member, ...) GO_##id,
 	GO_FIELDS(GO_FIELD_ENUM)
 #undef GO_FIELD_ENUM
-	GO_FIELDS_N
+		GO_FIELDS_N
 };
 
 /* Kinds of specials, runtime/mheap.go _KindSpecial*; -1 where this version has none. */
-enum go_special { GO_SPECIAL_FINALIZER, GO_SPECIAL_WEAK, GO_SPECIAL_CLEANUP, GO_SPECIAL_PROFILE, GO_SPECIALS };
+enum go_special {
+	GO_SPECIAL_FINALIZER,
+	GO_SPECIAL_WEAK,
+	GO_SPECIAL_CLEANUP,
+	GO_SPECIAL_PROFILE,
+	GO_SPECIALS
+};
 
 /* Addresses of the runtime's variables; 0 where absent. id, name. */
 #define GO_VARIABLES(X)                                                                                      \
@@ -37,18 +43,18 @@ enum go_variable {
 #define GO_VARIABLE_ENUM(id, name) GO_VAR_##id,
 	GO_VARIABLES(GO_VARIABLE_ENUM)
 #undef GO_VARIABLE_ENUM
-	GO_VARIABLES_N
+		GO_VARIABLES_N
 };
 
 struct go_layout {
 	int minor; /* 26 for go1.26 */
 	bool from_dwarf;
 	int32_t off[GO_FIELDS_N]; /* -1: absent in this version */
-	uint8_t nelems_width;	  /* of mspan.nelems, freeindex: 2 or 8 */
-	bool green_tea;		  /* spans of small objects carry their mark bits */
-	bool alloc_headers;	  /* 1.22: pointer maps in spans, headers and largeType */
-	bool swiss_maps;	  /* 1.24 */
-	bool mask_on_demand;	  /* 1.24: TFlagGCMaskOnDemand */
+	uint8_t nelems_width;     /* of mspan.nelems, freeindex: 2 or 8 */
+	bool green_tea;           /* spans of small objects carry their mark bits */
+	bool alloc_headers;       /* 1.22: pointer maps in spans, headers and largeType */
+	bool swiss_maps;          /* 1.24 */
+	bool mask_on_demand;      /* 1.24: TFlagGCMaskOnDemand */
 	uint8_t direct_iface_tflag, direct_iface_kind; /* the bit that says so; one of them is 0 */
 	int special_kind[GO_SPECIALS];
 	uint32_t special_payload; /* sizeof(special) */

@@ -24,7 +24,8 @@ static struct hf_err *gather_local(void *arg, const struct hf_local *local)
 	size_t n = strlen(local->name);
 
 	/* "held.ptr", "held.len", "held.cap" are the parts of a slice that lives in pieces. */
-	if (n > 4 && !strcmp(local->name + n - 4, ".ptr") && go_type_get(g->go, one.type)->kind == GO_KIND_POINTER) {
+	if (n > 4 && !strcmp(local->name + n - 4, ".ptr") &&
+	    go_type_get(g->go, one.type)->kind == GO_KIND_POINTER) {
 		one.name = hf_arena_strndup(&g->go->names, local->name, n - 4);
 		one.bare_pointer = true;
 		if (!one.name)
@@ -42,6 +43,38 @@ static struct hf_err *gather_local(void *arg, const struct hf_local *local)
 		HF_TRY(hf_vec_push(g->locals, captured));
 	}
 	return local->in_register || local->unplaced ? NULL : hf_vec_push(g->locals, one);
+}
+
+/* A method value ("main.(*T).Run-fm") captures its receiver, of which DWARF says nothing: the name does. */
+static struct hf_err *add_receiver(struct go *go, uint64_t pc, go_locals *locals)
+{
+	struct go_local receiver = {.name = "receiver", .cfa_offset = 8, .captured = true};
+	struct hf_str type = {0};
+	struct go_func f;
+	const char *dot;
+	size_t n;
+
+	if (!go_find_func(go, pc, &f) || (n = strlen(f.name)) < 4 || strcmp(f.name + n - 3, "-fm") ||
+	    !(dot = strrchr(f.name, '.')))
+		return NULL;
+	/* "pkg.(*T)" is *pkg.T; "pkg.T" is itself. */
+	for (const char *p = f.name; p < dot; p++) {
+		if (p[0] == '(' && p[1] == '*') {
+			_free_ char *rest = hf_strndup(type.s ? type.s : "", type.n);
+
+			if (!rest)
+				return hf_err_nomem();
+			hf_str_truncate(&type, 0);
+			hf_str_addf(&type, "*%s", rest);
+			p++;
+		} else if (*p != ')') {
+			hf_str_addc(&type, *p);
+		}
+	}
+	receiver.type = go_type_of_dwarf(go, hf_syms_find_type(go->syms, hf_str_get(&type)));
+	hf_str_deinit(&type);
+	receiver.size = (uint32_t)hf_min(go_type_get(go, receiver.type)->size, (uint64_t)UINT32_MAX);
+	return receiver.type ? hf_vec_push(locals, receiver) : NULL;
 }
 
 struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
@@ -68,6 +101,7 @@ struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
 		hf_err_ignore(hf_syms_walk_locals(go->syms, pc + 1, gather_local, &g));
 		hf_err_ignore(hf_syms_walk_locals(go->syms, pc, gather_local, &g));
 	}
+	HF_TRY(add_receiver(go, pc, g.locals));
 	*ret = g.locals;
 	return NULL;
 }
@@ -75,7 +109,8 @@ struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
 const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bool captured)
 {
 	hf_vec_each(locals, local)
-		if (local->captured == captured && offset >= local->cfa_offset && offset - local->cfa_offset < (int64_t)local->size)
+		if (local->captured == captured && offset >= local->cfa_offset &&
+		    offset - local->cfa_offset < (int64_t)local->size)
 			return local;
 	return NULL;
 }

@@ -1,7 +1,8 @@
 /* Pointer masks of type descriptors: which words of a value the collector follows. */
 #include "types_private.h"
 
-#define MASK_MAX (1ull << 40) /* bytes of one value; a mask is 1/64 of it, and never larger than the block asks for */
+#define MASK_MAX                                                                                             \
+	(1ull << 40) /* bytes of one value; a mask is 1/64 of it, and never larger than the block asks for */
 
 static void set_bits(uint64_t *bits, uint64_t at, uint64_t n)
 {

@@ -1,6 +1,6 @@
 #include "names.h"
 
-#define KEY_BYTES 64
+#define KEY_BYTES   64
 #define VALUE_DEPTH 6
 
 /* ---- paths in values ---------------------------------------------------------------------------------------- */
@@ -13,7 +13,8 @@ static const struct go_member *member_at(struct go *go, const struct go_type *ty
 	for (uint32_t i = 0; i < type->members_n; i++) {
 		const struct go_member *m = &type->members[i];
 
-		if (m->offset <= offset && offset - m->offset < hf_max(go_type_get(go, m->type)->size, (uint64_t)1) &&
+		if (m->offset <= offset &&
+		    offset - m->offset < hf_max(go_type_get(go, m->type)->size, (uint64_t)1) &&
 		    go_type_get(go, m->type)->size)
 			found = m;
 	}
@@ -25,8 +26,10 @@ static bool is_hidden(struct go *go, uint32_t type)
 {
 	const char *name = go_type_name(go, type);
 
-	return !strcmp(name, "sync.Map") || !strncmp(name, "internal/sync.HashTrieMap[", 26) || !strncmp(name, "sync/atomic.Pointer[", 20) ||
-	       !strncmp(name, "internal/runtime/atomic.Pointer[", 32) || !strcmp(name, "sync/atomic.Value") || !strncmp(name, "internal/sync.indirect[", 23);
+	return !strcmp(name, "sync.Map") || !strncmp(name, "internal/sync.HashTrieMap[", 26) ||
+	       !strncmp(name, "sync/atomic.Pointer[", 20) ||
+	       !strncmp(name, "internal/runtime/atomic.Pointer[", 32) || !strcmp(name, "sync/atomic.Value") ||
+	       !strncmp(name, "internal/sync.indirect[", 23);
 }
 
 /* Adds the type that an interface holds where offset is its data word: ".(*main.T)". */
@@ -39,7 +42,8 @@ static void add_assertion(struct go *go, const struct go_type *type, uint64_t wo
 }
 
 /* The path to offset; *ret_type: the innermost scalar's type, *ret_offset: where in it. */
-static void walk_path(struct go *go, uint32_t type, uint64_t offset, struct hf_str *ret, uint32_t *ret_type, uint64_t *ret_offset)
+static void walk_path(struct go *go, uint32_t type, uint64_t offset, struct hf_str *ret, uint32_t *ret_type,
+		      uint64_t *ret_offset)
 {
 	bool hidden = false;
 
@@ -105,7 +109,8 @@ static void add_string(struct go *go, uint64_t at, uint64_t ptr, uint64_t len, s
 		 (!at || hf_err_ignore(hf_target_reread_held(go->t, at, ptr, len, bytes, n))))
 		hf_str_addf(ret, "string at 0x%" PRIx64, ptr);
 	else
-		hf_str_add_quoted(ret, bytes, n == len ? n : n + (len > n), n < len ? KEY_BYTES : hf_min(n, (uint64_t)KEY_BYTES));
+		hf_str_add_quoted(ret, bytes, n == len ? n : n + (len > n),
+				  n < len ? KEY_BYTES : hf_min(n, (uint64_t)KEY_BYTES));
 }
 
 static void add_integer(const struct go_type *type, const uint8_t *p, struct hf_str *ret)
@@ -134,7 +139,9 @@ static void add_value(struct go *go, const struct value *v, struct hf_str *ret);
 static void add_interface_value(struct go *go, const struct value *v, struct hf_str *ret)
 {
 	uint64_t word = hf_load_u64(v->p), data = hf_load_u64(v->p + 8);
-	uint32_t dynamic = !word ? GO_NO_TYPE : go_type_get(go, v->type)->count ? go_iface_type(go, word) : go_eface_type(go, word);
+	uint32_t dynamic = !word                             ? GO_NO_TYPE
+			   : go_type_get(go, v->type)->count ? go_iface_type(go, word)
+							     : go_eface_type(go, word);
 	const struct go_type *row = go_type_get(go, dynamic);
 	uint8_t bytes[256];
 
@@ -142,7 +149,8 @@ static void add_interface_value(struct go *go, const struct value *v, struct hf_
 		hf_str_add(ret, "nil");
 	else if (row->direct_iface)
 		add_value(go, &(struct value){dynamic, v->p + 8, 8, 0, v->depth + 1}, ret);
-	else if (dynamic && row->size <= sizeof(bytes) && !hf_err_ignore(hf_target_read(go->t, data, bytes, row->size)))
+	else if (dynamic && row->size <= sizeof(bytes) &&
+		 !hf_err_ignore(hf_target_read(go->t, data, bytes, row->size)))
 		add_value(go, &(struct value){dynamic, bytes, row->size, data, v->depth + 1}, ret);
 	else
 		hf_str_addf(ret, "(%s)(0x%" PRIx64 ")", go_type_name(go, dynamic), data);
@@ -151,7 +159,8 @@ static void add_interface_value(struct go *go, const struct value *v, struct hf_
 static void add_composite(struct go *go, const struct value *v, struct hf_str *ret)
 {
 	const struct go_type *type = go_type_get(go, v->type);
-	uint64_t n = type->kind == GO_KIND_STRUCT ? type->members_n : type->count, shown = hf_min(n, (uint64_t)8);
+	uint64_t n = type->kind == GO_KIND_STRUCT ? type->members_n : type->count,
+		 shown = hf_min(n, (uint64_t)8);
 
 	hf_str_addc(ret, '{');
 	for (uint64_t i = 0; i < shown; i++) {
@@ -162,7 +171,8 @@ static void add_composite(struct go *go, const struct value *v, struct hf_str *r
 		if (off > v->len || size > v->len - off)
 			break;
 		hf_str_add(ret, i ? ", " : "");
-		add_value(go, &(struct value){inner, v->p + off, size, v->at ? v->at + off : 0, v->depth + 1}, ret);
+		add_value(go, &(struct value){inner, v->p + off, size, v->at ? v->at + off : 0, v->depth + 1},
+			  ret);
 	}
 	hf_str_add(ret, shown < n ? ", ...}" : "}");
 }
@@ -219,7 +229,8 @@ static void add_value(struct go *go, const struct value *v, struct hf_str *ret)
 	}
 }
 
-void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *bytes, uint64_t len, struct hf_str *ret)
+void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *bytes, uint64_t len,
+		   struct hf_str *ret)
 {
 	add_value(go, &(struct value){type, bytes, len, at, 0}, ret);
 }
@@ -234,10 +245,10 @@ struct part {
 
 /* Where in a group or bucket an offset stands. */
 struct map_slot {
-	uint32_t index;		/* 0..7 */
+	uint32_t index; /* 0..7 */
 	bool is_key;
-	uint64_t key_at;	/* of this slot, from the group's start */
-	uint64_t in_part;	/* offset in the key or element */
+	uint64_t key_at;              /* of this slot, from the group's start */
+	uint64_t in_part;             /* offset in the key or element */
 	uint32_t key_type, elem_type; /* as stored: a pointer where the map stores it indirectly */
 };
 
@@ -281,15 +292,16 @@ static bool find_map_slot(struct go *go, uint32_t group, uint64_t offset, struct
 }
 
 /* Keys above 128 bytes are stored by pointer: the group's type then says *K where the map says K. */
-static void add_key(struct go *go, const struct go_type *map, const struct map_slot *slot, const struct part *group, struct hf_str *ret)
+static void add_key(struct go *go, const struct go_type *map, const struct map_slot *slot,
+		    const struct part *group, struct hf_str *ret)
 {
 	uint8_t bytes[512];
 	const uint8_t *key = group->bytes + slot->key_at;
 	uint64_t at = group->at + slot->key_at, len = group->len - slot->key_at;
 	uint64_t size = go_type_get(go, map->key)->size;
 
-	if (slot->key_type == map->key || go_type_get(go, slot->key_type)->kind != GO_KIND_POINTER || len < 8 ||
-	    go_type_get(go, slot->key_type)->elem != map->key) {
+	if (slot->key_type == map->key || go_type_get(go, slot->key_type)->kind != GO_KIND_POINTER ||
+	    len < 8 || go_type_get(go, slot->key_type)->elem != map->key) {
 		go_value_text(go, slot->key_type, at, key, len, ret);
 		return;
 	}
@@ -299,7 +311,8 @@ static void add_key(struct go *go, const struct go_type *map, const struct map_s
 		go_value_text(go, map->key, hf_load_u64(key), bytes, size, ret);
 }
 
-static void add_map_slot(struct go *go, uint32_t map_id, const struct part *group, uint64_t offset, bool redact, struct hf_str *ret)
+static void add_map_slot(struct go *go, uint32_t map_id, const struct part *group, uint64_t offset,
+			 bool redact, struct hf_str *ret)
 {
 	uint64_t before = offset >= 8 && offset <= group->len ? hf_load_u64(group->bytes + offset - 8) : 0;
 	const struct go_type *map = go_type_get(go, map_id);
@@ -332,7 +345,8 @@ static const char *entry_key(struct go *go, uint32_t entry, uint64_t *ret_offset
 }
 
 /* A sync.Map's entry: the value by its key; the rest of the trie is not the user's. */
-static void add_trie_slot(struct go *go, uint32_t node, const struct part *p, uint64_t offset, bool redact, struct hf_str *ret)
+static void add_trie_slot(struct go *go, uint32_t node, const struct part *p, uint64_t offset, bool redact,
+			  struct hf_str *ret)
 {
 	uint32_t entry = go_trie_type(go, node, true), key_type = 0;
 	uint64_t key_at = 0;
@@ -350,10 +364,12 @@ static void add_trie_slot(struct go *go, uint32_t node, const struct part *p, ui
 		go_value_text(go, key_type, p->at + key_at, p->bytes + key_at, p->len - key_at, ret);
 	hf_str_addc(ret, ']');
 	if (strcmp(m->name, "key"))
-		add_slot_path(go, m->type, offset - m->offset, offset >= 8 && offset <= p->len ? hf_load_u64(p->bytes + offset - 8) : 0, ret);
+		add_slot_path(go, m->type, offset - m->offset,
+			      offset >= 8 && offset <= p->len ? hf_load_u64(p->bytes + offset - 8) : 0, ret);
 }
 
-static struct hf_err *add_captured(struct go *go, uint64_t code, uint64_t offset, uint64_t before, struct hf_str *ret)
+static struct hf_err *add_captured(struct go *go, uint64_t code, uint64_t offset, uint64_t before,
+				   struct hf_str *ret)
 {
 	const go_locals *locals;
 	const struct go_local *local;
@@ -370,10 +386,12 @@ static struct hf_err *add_captured(struct go *go, uint64_t code, uint64_t offset
 }
 
 /* Names the slot at `offset` of a block's content. */
-static struct hf_err *add_slot_name(struct go *go, uint32_t id, const struct part *p, uint64_t offset, bool redact, struct hf_str *ret)
+static struct hf_err *add_slot_name(struct go *go, uint32_t id, const struct part *p, uint64_t offset,
+				    bool redact, struct hf_str *ret)
 {
 	const struct go_type *type = go_type_get(go, id);
-	uint64_t size = go_type_get(go, type->elem)->size, before = offset >= 8 && offset <= p->len ? hf_load_u64(p->bytes + offset - 8) : 0;
+	uint64_t size = go_type_get(go, type->elem)->size,
+		 before = offset >= 8 && offset <= p->len ? hf_load_u64(p->bytes + offset - 8) : 0;
 	uint64_t group, first;
 
 	switch (type->shape) {
@@ -401,7 +419,8 @@ static struct hf_err *add_slot_name(struct go *go, uint32_t id, const struct par
 		if (!group)
 			break;
 		first = offset / group * group;
-		add_map_slot(go, type->elem, &(struct part){p->bytes + first, p->len - first, p->at + first}, offset % group, redact, ret);
+		add_map_slot(go, type->elem, &(struct part){p->bytes + first, p->len - first, p->at + first},
+			     offset % group, redact, ret);
 		break;
 	case GO_SHAPE_CHAN:
 		hf_str_add(ret, offset == (uint64_t)go_off(go, HCHAN_BUF) ? ".buf" : "");
@@ -437,7 +456,8 @@ static bool find_pointer(void *arg, uint64_t slot, uint64_t value)
 }
 
 /* The content of a block: where it starts and its bytes. */
-static struct hf_err *block_content(struct go *go, uint32_t block, uint64_t *ret_type_offset, uint64_t *ret_start, const uint8_t **ret, uint64_t *ret_len)
+static struct hf_err *block_content(struct go *go, uint32_t block, uint64_t *ret_type_offset,
+				    uint64_t *ret_start, const uint8_t **ret, uint64_t *ret_len)
 {
 	const struct go_span *span;
 	uint64_t addr = go_block_addr(go, block, &span);
@@ -451,7 +471,8 @@ static struct hf_err *block_content(struct go *go, uint32_t block, uint64_t *ret
 	return NULL;
 }
 
-struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact, struct hf_str *ret)
+struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact,
+			    struct hf_str *ret)
 {
 	struct go *go = (struct go *)rt;
 	struct find_edge f = {.go = go, .to = to};
@@ -466,7 +487,8 @@ struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, b
 		hf_str_addf(ret, "-%" PRIu64, start - f.slot);
 		return NULL;
 	}
-	return add_slot_name(go, go->block_type[from], &(struct part){bytes, len, start}, f.slot - start, redact, ret);
+	return add_slot_name(go, go->block_type[from], &(struct part){bytes, len, start}, f.slot - start,
+			     redact, ret);
 }
 
 struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret)
@@ -523,7 +545,8 @@ static void add_place_name(struct go *go, uint64_t addr, struct hf_str *name)
 	}
 }
 
-static struct hf_err *global_name(struct go *go, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via)
+static struct hf_err *global_name(struct go *go, const struct hf_found_root *root, struct hf_str *name,
+				  struct hf_str *via)
 {
 	const struct hf_variable *variables;
 	size_t n;
@@ -540,7 +563,8 @@ static struct hf_err *global_name(struct go *go, const struct hf_found_root *roo
 	return NULL;
 }
 
-static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via)
+static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *root, struct hf_str *name,
+				     struct hf_str *via)
 {
 	const struct go_goroutine *g;
 	const struct go_frame *frame = NULL;
@@ -552,7 +576,8 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 	if (root->owner >= go->goroutines.n)
 		return NULL;
 	g = &go->goroutines.at[root->owner];
-	hf_str_addf(name, "%s goroutine %" PRIu64 " [%s]", g->function && *g->function ? g->function : "?", g->id, go_wait_reason(go, g));
+	hf_str_addf(name, "%s goroutine %" PRIu64 " [%s]", g->function && *g->function ? g->function : "?",
+		    g->id, go_wait_reason(go, g));
 	if (root->kind == HF_ROOT_REGISTER)
 		hf_str_add(via, "(register)");
 	for (size_t i = 0; i < go->frames.n && root->slot; i++)
@@ -568,7 +593,9 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 	if (local) {
 		hf_str_addf(via, ".%s", local->name);
 		if (!local->bare_pointer)
-			add_slot_path(go, local->type, local->piece_offset + (root->slot - frame->cfa - (uint64_t)local->cfa_offset),
+			add_slot_path(go, local->type,
+				      local->piece_offset +
+					      (root->slot - frame->cfa - (uint64_t)local->cfa_offset),
 				      word_before(go, root->slot), via);
 	} else if (go_stack_closure(go, root->slot, &code, &offset) && go_find_func(go, code, &f)) {
 		hf_str_addf(via, "(%s)", f.name);
@@ -577,7 +604,8 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 	return NULL;
 }
 
-static struct hf_err *special_name(struct go *go, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via)
+static struct hf_err *special_name(struct go *go, const struct hf_found_root *root, struct hf_str *name,
+				   struct hf_str *via)
 {
 	const struct go_special_record *s;
 	uint32_t block;
@@ -591,12 +619,21 @@ static struct hf_err *special_name(struct go *go, const struct hf_found_root *ro
 	s = &go->specials.at[root->owner];
 	block = go_find_block(go, s->object);
 	if (s->object_type)
-		hf_str_add(name, go_type_name(go, go_type_get(go, go_type_of_rtype(go, s->object_type))->elem));
+		hf_str_add(name,
+			   go_type_name(go, go_type_get(go, go_type_of_rtype(go, s->object_type))->elem));
 	else
-		hf_str_add(name, block != HF_NO_BLOCK && go->block_type ? go_type_name(go, go->block_type[block]) : "?");
-	hf_str_addf(name, " %s of 0x%" PRIx64, root->kind == HF_ROOT_FINALIZER ? "finalizer" : root->kind == HF_ROOT_CLEANUP ? "cleanup" : "weak handle", s->object);
-	if (!hf_err_ignore(hf_target_read_u64(go->t, s->fn, &code)) && root->kind != HF_ROOT_OTHER && go_find_func(go, code, &f))
-		hf_str_addf(via, "%s%s%s", root->value == s->fn ? "(" : "", root->value == s->fn ? f.name : "", root->value == s->fn ? ")" : "");
+		hf_str_add(name, block != HF_NO_BLOCK && go->block_type
+					 ? go_type_name(go, go->block_type[block])
+					 : "?");
+	hf_str_addf(name, " %s of 0x%" PRIx64,
+		    root->kind == HF_ROOT_FINALIZER ? "finalizer"
+		    : root->kind == HF_ROOT_CLEANUP ? "cleanup"
+						    : "weak handle",
+		    s->object);
+	if (!hf_err_ignore(hf_target_read_u64(go->t, s->fn, &code)) && root->kind != HF_ROOT_OTHER &&
+	    go_find_func(go, code, &f))
+		hf_str_addf(via, "%s%s%s", root->value == s->fn ? "(" : "",
+			    root->value == s->fn ? f.name : "", root->value == s->fn ? ")" : "");
 	return NULL;
 }
 
@@ -605,7 +642,8 @@ void go_holder_name(struct hf_runtime *rt, const struct hf_found_root *root, str
 	struct go *go = (struct go *)rt;
 	struct hf_str via = {0};
 
-	if ((root->kind == HF_ROOT_GOROUTINE || root->kind == HF_ROOT_REGISTER) && root->owner < go->goroutines.n) {
+	if ((root->kind == HF_ROOT_GOROUTINE || root->kind == HF_ROOT_REGISTER) &&
+	    root->owner < go->goroutines.n) {
 		const char *function = go->goroutines.at[root->owner].function;
 
 		hf_str_addf(ret, "%s goroutines", function && *function ? function : "?");
@@ -613,14 +651,18 @@ void go_holder_name(struct hf_runtime *rt, const struct hf_found_root *root, str
 		hf_err_ignore(global_name(go, root, ret, &via));
 	} else if (root->owner < go->specials.n && go->specials.at[root->owner].object_type) {
 		hf_str_addf(ret, "%s finalizers",
-			    go_type_name(go, go_type_get(go, go_type_of_rtype(go, go->specials.at[root->owner].object_type))->elem));
+			    go_type_name(
+				    go, go_type_get(go, go_type_of_rtype(
+								go, go->specials.at[root->owner].object_type))
+						->elem));
 	} else {
 		hf_str_addf(ret, "%ss", hf_root_kind_name(root->kind));
 	}
 	hf_str_deinit(&via);
 }
 
-struct hf_err *go_root_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via)
+struct hf_err *go_root_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name,
+			    struct hf_str *via)
 {
 	struct go *go = (struct go *)rt;
 
@@ -645,7 +687,8 @@ struct hf_err *go_value(struct hf_runtime *rt, uint32_t block, struct hf_str *re
 	const struct go_type *type = go_type_get(go, go_block_type(go, block, &offset));
 	const uint8_t *bytes;
 
-	if (type->shape != GO_SHAPE_STRING && !(type->shape == GO_SHAPE_BACKING && go_type_get(go, type->elem)->kind == GO_KIND_UINT8))
+	if (type->shape != GO_SHAPE_STRING &&
+	    !(type->shape == GO_SHAPE_BACKING && go_type_get(go, type->elem)->kind == GO_KIND_UINT8))
 		return NULL;
 	if (hf_err_ignore(block_content(go, block, &offset, &start, &bytes, &len)))
 		return NULL;

@@ -9,11 +9,15 @@
 void go_path_name(struct go *go, uint32_t type, uint64_t offset, struct hf_str *ret);
 /* Appends a value as a key is written: "text", 42, {1, 2}. bytes: local; len: that are there; at: where they stand in the
  * target, 0: unknown. Strings are cut at 64. */
-void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *bytes, uint64_t len, struct hf_str *ret);
+void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *bytes, uint64_t len,
+		   struct hf_str *ret);
 
-struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact, struct hf_str *ret) HF_CHECKED;
-struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret) HF_CHECKED;
-struct hf_err *go_root_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name, struct hf_str *via) HF_CHECKED;
+struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact,
+			    struct hf_str *ret) HF_CHECKED;
+struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret)
+	HF_CHECKED;
+struct hf_err *go_root_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *name,
+			    struct hf_str *via) HF_CHECKED;
 void go_holder_name(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *ret);
 struct hf_err *go_value(struct hf_runtime *rt, uint32_t block, struct hf_str *ret) HF_CHECKED;
 

@@ -3,7 +3,7 @@
 #include "go.h"
 
 #define SPECIALS_A_SPAN (1u << 20)
-#define QUEUE_BLOCKS	(1u << 20)
+#define QUEUE_BLOCKS    (1u << 20)
 
 /* ---- specials, while stopped --------------------------------------------------------------------------------- */
 
@@ -65,8 +65,11 @@ static struct hf_err *read_span_specials(struct go *go, const struct go_span *sp
 		uint8_t kind;
 
 		if (n >= SPECIALS_A_SPAN || !read_word(go, addr + (uint64_t)l->off[GO_SPECIAL_NEXT], &next) ||
-		    hf_err_ignore(hf_target_read_u8(go->t, addr + (uint64_t)l->off[GO_SPECIAL_KIND], &kind))) {
-			hf_target_warn(go->t, true, "the list of specials of the span at 0x%" PRIx64 " is damaged at 0x%" PRIx64,
+		    hf_err_ignore(
+			    hf_target_read_u8(go->t, addr + (uint64_t)l->off[GO_SPECIAL_KIND], &kind))) {
+			hf_target_warn(go->t, true,
+				       "the list of specials of the span at 0x%" PRIx64
+				       " is damaged at 0x%" PRIx64,
 				       span->start, addr);
 			return NULL;
 		}
@@ -78,7 +81,8 @@ static struct hf_err *read_span_specials(struct go *go, const struct go_span *sp
 
 static struct hf_err *push_queue_root(struct go *go, uint64_t slot, enum hf_root_kind kind)
 {
-	struct go_raw_root root = {.slot = slot, .kind = (uint8_t)kind, .frame = UINT32_MAX, .owner = UINT32_MAX};
+	struct go_raw_root root = {
+		.slot = slot, .kind = (uint8_t)kind, .frame = UINT32_MAX, .owner = UINT32_MAX};
 
 	if (!read_word(go, slot, &root.value) || !root.value)
 		return NULL;
@@ -119,7 +123,8 @@ static struct hf_err *read_cleanup_queue(struct go *go)
 	struct hf_field all, first;
 	uint64_t block = 0, words = go_has(go, SPECIALCLEANUP_CLEANUP) ? 3 : 1, at = 32;
 
-	if (!go->layout.var[GO_VAR_GCCLEANUPS] || !hf_syms_find_field(go->syms, "runtime.cleanupQueue", "all", &all))
+	if (!go->layout.var[GO_VAR_GCCLEANUPS] ||
+	    !hf_syms_find_field(go->syms, "runtime.cleanupQueue", "all", &all))
 		return NULL;
 	if (hf_syms_find_field(go->syms, "runtime.cleanupBlock", "cleanups", &first))
 		at = first.offset;
@@ -171,7 +176,8 @@ static uint32_t owner_of(struct globals *g, uint64_t slot)
 	return GO_OWNER_SECTION | (uint32_t)(slot / 8 % GO_OWNER_SECTION);
 }
 
-static struct hf_err *section_roots(struct globals *g, uint64_t start, uint64_t end, uint64_t mask, uint64_t bits)
+static struct hf_err *section_roots(struct globals *g, uint64_t start, uint64_t end, uint64_t mask,
+				    uint64_t bits)
 {
 	struct go *go = g->go;
 	struct hf_scratch data = {0}, masks = {0};
@@ -183,7 +189,9 @@ static struct hf_err *section_roots(struct globals *g, uint64_t start, uint64_t 
 		return NULL;
 	if (hf_err_ignore(hf_target_get(go->t, mask, (size_t)(bits + 7) / 8, &masks, &m)) ||
 	    hf_err_ignore(hf_target_get(go->t, start, (size_t)bits * 8, &data, &words))) {
-		hf_target_warn(go->t, true, "global variables at 0x%" PRIx64 "-0x%" PRIx64 " cannot be read: what they hold looks like garbage",
+		hf_target_warn(go->t, true,
+			       "global variables at 0x%" PRIx64 "-0x%" PRIx64
+			       " cannot be read: what they hold looks like garbage",
 			       start, end);
 		bits = 0;
 	}
@@ -220,10 +228,14 @@ static struct hf_err *global_roots(struct go *go, hf_root_fn *fn, void *arg)
 
 /* ---- all roots ---------------------------------------------------------------------------------------------------- */
 
-static struct hf_err *emit(struct go *go, enum hf_root_kind kind, uint32_t owner, uint64_t slot, uint64_t value, hf_root_fn *fn, void *arg)
+static struct hf_err *emit(struct go *go, enum hf_root_kind kind, uint32_t owner, uint64_t slot,
+			   uint64_t value, hf_root_fn *fn, void *arg)
 {
-	struct hf_found_root root = {
-		.kind = kind, .owner = owner, .slot = slot, .value = value, .block = go_find_block(go, value)};
+	struct hf_found_root root = {.kind = kind,
+				     .owner = owner,
+				     .slot = slot,
+				     .value = value,
+				     .block = go_find_block(go, value)};
 
 	return value && root.block != HF_NO_BLOCK ? fn(arg, &root) : NULL;
 }
@@ -277,7 +289,8 @@ static bool late_pointer(void *arg, uint64_t slot, uint64_t value)
 	return !l->err;
 }
 
-struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg, size_t *ret_n)
+struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg,
+			     size_t *ret_n)
 {
 	struct go *go = (struct go *)rt;
 	struct late l = {.go = go, .fn = fn, .arg = arg};

@@ -2,15 +2,15 @@
 #include "types_private.h"
 
 /* Offsets behind the common part, by kind. */
-#define ELEM_AT	       48 /* pointer, slice, array, chan */
-#define ARRAY_LEN_AT   64
-#define CHAN_DIR_AT    56
-#define MAP_KEY_AT     48
-#define MAP_ELEM_AT    56
-#define MAP_GROUP_AT   64 /* old maps: bucket */
-#define METHODS_N_AT   64 /* interface: length of the slice of methods at 56 */
-#define FIELDS_AT      56 /* struct: slice of {name, type, offset} */
-#define FIELD_SIZE     24
+#define ELEM_AT      48 /* pointer, slice, array, chan */
+#define ARRAY_LEN_AT 64
+#define CHAN_DIR_AT  56
+#define MAP_KEY_AT   48
+#define MAP_ELEM_AT  56
+#define MAP_GROUP_AT 64 /* old maps: bucket */
+#define METHODS_N_AT 64 /* interface: length of the slice of methods at 56 */
+#define FIELDS_AT    56 /* struct: slice of {name, type, offset} */
+#define FIELD_SIZE   24
 
 const struct go_module *go_types_module(const struct go *go, uint64_t rtype)
 {
@@ -30,7 +30,8 @@ const uint8_t *go_rtype_bytes(struct go *go, uint64_t addr, size_t len, uint8_t 
 	for (size_t i = 0; i < go->modules.n && i < go->types->section_bytes.n; i++) {
 		const struct go_module *m = &go->modules.at[i];
 
-		if (addr >= m->types && addr < m->etypes && len <= m->etypes - addr && go->types->section_bytes.at[i])
+		if (addr >= m->types && addr < m->etypes && len <= m->etypes - addr &&
+		    go->types->section_bytes.at[i])
 			return go->types->section_bytes.at[i] + (addr - m->types);
 	}
 	return hf_err_ignore(hf_target_read(go->t, addr, buf, len)) ? NULL : buf;
@@ -62,8 +63,8 @@ bool go_rtype_read(struct go *go, uint64_t addr, struct go_rtype *ret)
 	};
 	uint8_t kind = ret->kind & GO_KIND_MASK;
 
-	return kind >= GO_KIND_BOOL && kind <= GO_KIND_UNSAFE_POINTER && ret->size < 1ull << 47 && ret->ptr_bytes <= ret->size &&
-	       ret->ptr_bytes % 8 == 0;
+	return kind >= GO_KIND_BOOL && kind <= GO_KIND_UNSAFE_POINTER && ret->size < 1ull << 47 &&
+	       ret->ptr_bytes <= ret->size && ret->ptr_bytes % 8 == 0;
 }
 
 const char *go_rtype_name_at(struct go *go, uint64_t addr, uint8_t *ret_flags)

@@ -7,8 +7,9 @@
 typedef bool emit_fn(void *arg, uint64_t offset, uint64_t value);
 
 /* Calls emit for the words of [base, base+words*8) whose bit is set in a mask that begins at bit `at`. */
-static inline __attribute__((always_inline)) bool emit_masked(const uint8_t *bytes, uint64_t base, const uint8_t *mask,
-							      uint64_t at, uint64_t words, emit_fn *emit, void *arg)
+static inline __attribute__((always_inline)) bool emit_masked(const uint8_t *bytes, uint64_t base,
+							      const uint8_t *mask, uint64_t at,
+							      uint64_t words, emit_fn *emit, void *arg)
 {
 	for (uint64_t w = 0; w < words;) {
 		uint64_t bit = at + w, n = hf_min(words - w, 64 - bit % 64);
@@ -40,16 +41,17 @@ static inline bool emit_all(const uint8_t *bytes, uint64_t base, uint64_t words,
 }
 
 /* A type's mask, repeated over an array of its values: the tail of a slot is zeroed. */
-static inline __attribute__((always_inline)) bool emit_typed(const uint8_t *bytes, uint64_t base, uint64_t len,
-							     const struct go_mask *mask, emit_fn *emit, void *arg)
+static inline __attribute__((always_inline)) bool emit_typed(const uint8_t *bytes, uint64_t base,
+							     uint64_t len, const struct go_mask *mask,
+							     emit_fn *emit, void *arg)
 {
 	uint64_t words = len / 8;
 
 	if (!mask->size_words)
 		return true;
 	for (uint64_t w = 0; w < words; w += mask->size_words)
-		if (!emit_masked(bytes, base + w * 8, (const uint8_t *)mask->bits, 0, hf_min((uint64_t)mask->ptr_words, words - w),
-				 emit, arg))
+		if (!emit_masked(bytes, base + w * 8, (const uint8_t *)mask->bits, 0,
+				 hf_min((uint64_t)mask->ptr_words, words - w), emit, arg))
 			return false;
 	return true;
 }
@@ -62,25 +64,30 @@ static inline __attribute__((always_inline)) bool emit_typed(const uint8_t *byte
  */
 static uint64_t span_bitmap(const struct go *go, const struct go_span *span)
 {
-	uint64_t len = span->pages_end - span->start, marks = go->layout.green_tea && span->elemsize >= 16 ? 128 : 0;
+	uint64_t len = span->pages_end - span->start,
+		 marks = go->layout.green_tea && span->elemsize >= 16 ? 128 : 0;
 
 	return len - len / 64 - marks;
 }
 
 /* 1.20, 1.21. A set bit in noMorePtrs says that the bitmap after this 64-word piece is stale for this object. */
-static bool emit_from_arena(struct go *go, const struct go_span *span, const uint8_t *bytes, uint64_t base, uint64_t len,
-			    emit_fn *emit, void *arg)
+static bool emit_from_arena(struct go *go, const struct go_span *span, const uint8_t *bytes, uint64_t base,
+			    uint64_t len, emit_fn *emit, void *arg)
 {
 	uint64_t addr = span->start + base, end = addr + len;
 
 	while (addr < end) {
-		uint64_t arena = addr >> GO_ARENA_SHIFT, word = addr / 8 % ((1u << GO_ARENA_SHIFT) / 8), meta, bits;
+		uint64_t arena = addr >> GO_ARENA_SHIFT, word = addr / 8 % ((1u << GO_ARENA_SHIFT) / 8), meta,
+			 bits;
 		uint64_t n = hf_min(64 - word % 64, (end - addr) / 8);
 		uint8_t no_more;
 
 		if (!hf_map64_find(&go->arena_meta, arena, &meta) ||
-		    hf_err_ignore(hf_target_read_u64(go->t, meta + (uint64_t)go_off(go, HEAPARENA_BITMAP) + word / 64 * 8, &bits)) ||
-		    hf_err_ignore(hf_target_read_u8(go->t, meta + (uint64_t)go_off(go, HEAPARENA_NO_MORE_PTRS) + word / 64 / 8, &no_more)))
+		    hf_err_ignore(hf_target_read_u64(
+			    go->t, meta + (uint64_t)go_off(go, HEAPARENA_BITMAP) + word / 64 * 8, &bits)) ||
+		    hf_err_ignore(hf_target_read_u8(
+			    go->t, meta + (uint64_t)go_off(go, HEAPARENA_NO_MORE_PTRS) + word / 64 / 8,
+			    &no_more)))
 			return emit_all(bytes, addr - span->start, (end - addr) / 8, emit, arg);
 		bits >>= word % 64;
 		if (!emit_masked(bytes, addr - span->start, (const uint8_t *)&bits, 0, n, emit, arg))
@@ -94,8 +101,9 @@ static bool emit_from_arena(struct go *go, const struct go_span *span, const uin
 
 /* The pointers of one slot. Where its header is no descriptor (damage; a half-built object has a nil one, and no pointers
  * yet), every word counts: nothing that is live may be called garbage. */
-static inline __attribute__((always_inline)) bool emit_slot(struct go *go, const struct go_span *span, const uint8_t *bytes,
-							    uint32_t slot, emit_fn *emit, void *arg)
+static inline __attribute__((always_inline)) bool emit_slot(struct go *go, const struct go_span *span,
+							    const uint8_t *bytes, uint32_t slot,
+							    emit_fn *emit, void *arg)
 {
 	uint64_t base = slot * span->elemsize, type;
 	const struct go_mask *mask;
@@ -103,7 +111,8 @@ static inline __attribute__((always_inline)) bool emit_slot(struct go *go, const
 	if (!go->layout.alloc_headers)
 		return emit_from_arena(go, span, bytes, base, span->elemsize, emit, arg);
 	if (span->elemsize <= GO_HEADER_ABOVE && span->spanclass >> 1)
-		return emit_masked(bytes, base, bytes + span_bitmap(go, span), base / 8, span->elemsize / 8, emit, arg);
+		return emit_masked(bytes, base, bytes + span_bitmap(go, span), base / 8, span->elemsize / 8,
+				   emit, arg);
 	type = span->header ? hf_load_u64(bytes + base) : span->large_type;
 	if (!type)
 		return true;
@@ -114,7 +123,8 @@ static inline __attribute__((always_inline)) bool emit_slot(struct go *go, const
 	return emit_typed(bytes, base, span->elemsize - go_header_size(span), mask, emit, arg);
 }
 
-static struct hf_err *span_bytes(struct go *go, const struct go_span *span, struct hf_scratch *scratch, const uint8_t **ret)
+static struct hf_err *span_bytes(struct go *go, const struct go_span *span, struct hf_scratch *scratch,
+				 const uint8_t **ret)
 {
 	const void *p;
 
@@ -152,7 +162,8 @@ static bool collect_edge(void *arg, uint64_t offset, uint64_t value)
 	return !c->err;
 }
 
-static struct hf_err *scan_span(struct go *go, const struct go_span *span, struct hf_graph_chunk *chunk, struct hf_scratch *scratch)
+static struct hf_err *scan_span(struct go *go, const struct go_span *span, struct hf_graph_chunk *chunk,
+				struct hf_scratch *scratch)
 {
 	struct collect c = {.go = go, .chunk = chunk};
 	const uint8_t *bytes = NULL;
@@ -163,7 +174,8 @@ static struct hf_err *scan_span(struct go *go, const struct go_span *span, struc
 		for (uint64_t bits = go->words.at[span->word + w].bits; bits; bits &= bits - 1) {
 			hf_graph_begin_block(chunk);
 			if (bytes)
-				emit_slot(go, span, bytes, w * 64 + (uint32_t)__builtin_ctzll(bits), collect_edge, &c);
+				emit_slot(go, span, bytes, w * 64 + (uint32_t)__builtin_ctzll(bits),
+					  collect_edge, &c);
 			if (c.err)
 				return c.err;
 		}
@@ -252,7 +264,8 @@ struct hf_err *go_scan_prepare(struct go *go)
 				continue;
 			if (span->bytes)
 				type = hf_load_u64(span->bytes + slot * span->elemsize);
-			else if (hf_err_ignore(hf_target_read_u64(go->t, span->start + slot * span->elemsize, &type)))
+			else if (hf_err_ignore(hf_target_read_u64(go->t, span->start + slot * span->elemsize,
+								  &type)))
 				continue;
 			HF_TRY(build_mask(go, type, span->elemsize));
 		}

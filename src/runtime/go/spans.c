@@ -4,7 +4,7 @@
 
 /* Spans of these many or fewer bytes an object, without pointers, are captured, too: they hold the strings that are map
  * keys. Larger ones hold payloads that no question needs. */
-#define NOSCAN_CAPTURE 128
+#define NOSCAN_CAPTURE        128
 #define NOSCAN_CAPTURE_VALUES 32768
 
 /* Neighbouring structures are read with one call where the gap between them is no more than this. */
@@ -45,7 +45,8 @@ static struct hf_err *take_joined(struct go *go, range_vec *ranges, uint64_t gap
 	for (size_t i = 0; i < ranges->n; i++) {
 		struct hf_range r = ranges->at[i];
 
-		if (n && r.start - ranges->at[n - 1].start <= ranges->at[n - 1].end - ranges->at[n - 1].start + gap)
+		if (n && r.start - ranges->at[n - 1].start <=
+				 ranges->at[n - 1].end - ranges->at[n - 1].start + gap)
 			ranges->at[n - 1].end = hf_max(ranges->at[n - 1].end, r.end);
 		else
 			ranges->at[n++] = r;
@@ -73,7 +74,8 @@ static bool is_sane(const struct go_span *span)
 {
 	uint64_t pages = span->pages_end - span->start;
 
-	if (span->start % GO_PAGE || span->pages_end <= span->start || span->pages_end >> 47 || !span->elemsize)
+	if (span->start % GO_PAGE || span->pages_end <= span->start || span->pages_end >> 47 ||
+	    !span->elemsize)
 		return false;
 	if (!span->nelems || span->nelems > pages / 8 || span->elemsize > pages / span->nelems)
 		return false;
@@ -111,7 +113,8 @@ static void decode_span(struct go *go, const uint8_t *p, uint64_t addr, struct g
 	if (l->alloc_headers)
 		ret->large_type = hf_load_u64(p + l->off[GO_MSPAN_LARGE_TYPE]);
 	ret->noscan = ret->spanclass & 1;
-	ret->header = l->alloc_headers && !ret->noscan && ret->elemsize > GO_HEADER_ABOVE && ret->spanclass >> 1;
+	ret->header =
+		l->alloc_headers && !ret->noscan && ret->elemsize > GO_HEADER_ABOVE && ret->spanclass >> 1;
 	ret->objects_end = ret->start + (uint64_t)ret->nelems * ret->elemsize;
 	if (ret->nelems > 1 && ret->elemsize && ret->elemsize <= UINT32_MAX)
 		ret->magic = UINT32_MAX / (uint32_t)ret->elemsize + 1;
@@ -173,9 +176,11 @@ static struct hf_err *read_span_addrs(struct go *go, uint64_t **ret, size_t *ret
 	_free_ uint64_t *addrs = NULL;
 	range_vec ranges = {0};
 
-	HF_TRY(go_read_slice(go, go->layout.var[GO_VAR_MHEAP] + (uint64_t)go_off(go, MHEAP_ALLSPANS), &list, &n));
+	HF_TRY(go_read_slice(go, go->layout.var[GO_VAR_MHEAP] + (uint64_t)go_off(go, MHEAP_ALLSPANS), &list,
+			     &n));
 	if (n > SPANS_MAX)
-		return hf_err_at(HF_BADDATA, list, "the runtime's list of spans claims %" PRIu64 " entries", n);
+		return hf_err_at(HF_BADDATA, list, "the runtime's list of spans claims %" PRIu64 " entries",
+				 n);
 	HF_TRY(hf_target_capture(go->t, &(struct hf_range){list, list + n * 8}, 1));
 	/* A length that lies must not make us allocate: the list's end must be readable. */
 	if (n) {
@@ -207,7 +212,8 @@ struct hf_err *go_spans_read(struct go *go)
 	_free_ uint64_t *addrs = NULL;
 	size_t n = 0, size = (size_t)go_off(go, MSPAN_SIZE);
 
-	HF_TRY(hf_target_read_u32(go->t, go->layout.var[GO_VAR_MHEAP] + (uint64_t)go_off(go, MHEAP_SWEEPGEN), &go->sweepgen));
+	HF_TRY(hf_target_read_u32(go->t, go->layout.var[GO_VAR_MHEAP] + (uint64_t)go_off(go, MHEAP_SWEEPGEN),
+				  &go->sweepgen));
 	HF_TRY(read_span_addrs(go, &addrs, &n));
 	for (size_t i = 0; i < n; i++) {
 		struct go_span span;
@@ -231,9 +237,11 @@ static struct hf_err *capture_arena_bitmaps(struct go *go, range_vec *ranges)
 {
 	uint64_t table, last = UINT64_MAX;
 
-	HF_TRY(hf_target_read_u64(go->t, go->layout.var[GO_VAR_MHEAP] + (uint64_t)go_off(go, MHEAP_ARENAS), &table));
+	HF_TRY(hf_target_read_u64(go->t, go->layout.var[GO_VAR_MHEAP] + (uint64_t)go_off(go, MHEAP_ARENAS),
+				  &table));
 	hf_vec_each(&go->spans, span) {
-		for (uint64_t a = span->start >> GO_ARENA_SHIFT; a <= (span->pages_end - 1) >> GO_ARENA_SHIFT; a++) {
+		for (uint64_t a = span->start >> GO_ARENA_SHIFT; a <= (span->pages_end - 1) >> GO_ARENA_SHIFT;
+		     a++) {
 			uint64_t arena;
 
 			if (a == last)
@@ -242,7 +250,8 @@ static struct hf_err *capture_arena_bitmaps(struct go *go, range_vec *ranges)
 			/* arenaIndex: addresses are offset by 1<<47, arenaBaseOffset. */
 			HF_TRY(hf_target_read_u64(go->t, table + (a + GO_ARENAS) * 8, &arena));
 			HF_TRY(hf_map64_put(&go->arena_meta, a, arena));
-			HF_TRY(push_range(ranges, arena, (uint64_t)go_off(go, HEAPARENA_NO_MORE_PTRS) + 16384));
+			HF_TRY(push_range(ranges, arena,
+					  (uint64_t)go_off(go, HEAPARENA_NO_MORE_PTRS) + 16384));
 		}
 	}
 	return NULL;
@@ -309,7 +318,9 @@ static struct hf_err *index_pages(struct go *go, uint32_t index)
 			HF_TRY(hf_vec_push(&go->arena_start, arena << GO_ARENA_SHIFT));
 			go->arena_index[arena] = (uint32_t)go->arena_start.n;
 		}
-		go->pages.at[(uint64_t)(go->arena_index[arena] - 1) * GO_ARENA_PAGES + page % GO_ARENA_PAGES] = index + 1;
+		go->pages
+			.at[(uint64_t)(go->arena_index[arena] - 1) * GO_ARENA_PAGES + page % GO_ARENA_PAGES] =
+			index + 1;
 	}
 	return NULL;
 }
@@ -387,7 +398,8 @@ struct hf_err *go_spans_number(struct go *go)
 
 const struct go_span *go_block_span(const struct go *go, uint32_t block, uint32_t *ret_slot)
 {
-	const struct go_span *span = &go->spans.at[go->span_of[block / GO_SPAN_SAMPLE]], *last = &go->spans.at[go->spans.n - 1];
+	const struct go_span *span = &go->spans.at[go->span_of[block / GO_SPAN_SAMPLE]],
+			     *last = &go->spans.at[go->spans.n - 1];
 	const struct go_word *word;
 	uint64_t bits;
 	uint32_t slot;

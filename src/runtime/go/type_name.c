@@ -5,7 +5,8 @@
  * path is "main". */
 static void add_named(struct go *go, const struct go_rtype *r, const char *string, struct hf_str *ret)
 {
-	const char *path = go_rtype_pkg_path(go, r), *dot = strchr(string, '.'), *bracket = strchr(string, '[');
+	const char *path = go_rtype_pkg_path(go, r), *dot = strchr(string, '.'),
+		   *bracket = strchr(string, '[');
 
 	if (!*path || !dot || (bracket && bracket < dot)) {
 		hf_str_add(ret, string);

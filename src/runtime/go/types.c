@@ -7,7 +7,8 @@ struct hf_err *go_types_create(struct go *go)
 	if (!types)
 		return hf_err_nomem();
 	go->types = types;
-	go_types_add(go, &(struct go_type){.name = "?", .name_tried = true, .slots_built = true, .decoded = true});
+	go_types_add(
+		go, &(struct go_type){.name = "?", .name_tried = true, .slots_built = true, .decoded = true});
 	HF_TRY(go_types_check(go));
 	HF_TRY(hf_vec_push(&types->mask, (struct go_mask){0}));
 	hf_vec_each(&go->modules, m) {
@@ -177,7 +178,8 @@ static void add_slot(struct slot_list *list, enum go_slot_kind kind, uint64_t of
 }
 
 /* sync/atomic.Pointer[T] and its like: a [0]*T beside an unsafe.Pointer. Source: Go 1.20-1.27 sync/atomic/type.go. */
-static bool is_atomic_pointer(struct go *go, const struct go_type *type, uint64_t *ret_offset, uint32_t *ret_elem)
+static bool is_atomic_pointer(struct go *go, const struct go_type *type, uint64_t *ret_offset,
+			      uint32_t *ret_elem)
 {
 	bool has_elem = false, has_value = false;
 
@@ -186,7 +188,8 @@ static bool is_atomic_pointer(struct go *go, const struct go_type *type, uint64_
 	for (uint32_t i = 0; i < type->members_n; i++) {
 		const struct go_type *m = go_type_get(go, type->members[i].type);
 
-		if (m->kind == GO_KIND_ARRAY && !m->count && go_type_get(go, m->elem)->kind == GO_KIND_POINTER) {
+		if (m->kind == GO_KIND_ARRAY && !m->count &&
+		    go_type_get(go, m->elem)->kind == GO_KIND_POINTER) {
 			*ret_elem = go_type_get(go, m->elem)->elem;
 			has_elem = true;
 		} else if (m->kind == GO_KIND_UNSAFE_POINTER) {

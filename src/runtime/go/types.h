@@ -7,27 +7,49 @@
 
 /* reflect.Kind; internal/abi/type.go */
 enum go_kind {
-	GO_KIND_INVALID, GO_KIND_BOOL, GO_KIND_INT, GO_KIND_INT8, GO_KIND_INT16, GO_KIND_INT32, GO_KIND_INT64,
-	GO_KIND_UINT, GO_KIND_UINT8, GO_KIND_UINT16, GO_KIND_UINT32, GO_KIND_UINT64, GO_KIND_UINTPTR,
-	GO_KIND_FLOAT32, GO_KIND_FLOAT64, GO_KIND_COMPLEX64, GO_KIND_COMPLEX128, GO_KIND_ARRAY, GO_KIND_CHAN,
-	GO_KIND_FUNC, GO_KIND_INTERFACE, GO_KIND_MAP, GO_KIND_POINTER, GO_KIND_SLICE, GO_KIND_STRING,
-	GO_KIND_STRUCT, GO_KIND_UNSAFE_POINTER,
+	GO_KIND_INVALID,
+	GO_KIND_BOOL,
+	GO_KIND_INT,
+	GO_KIND_INT8,
+	GO_KIND_INT16,
+	GO_KIND_INT32,
+	GO_KIND_INT64,
+	GO_KIND_UINT,
+	GO_KIND_UINT8,
+	GO_KIND_UINT16,
+	GO_KIND_UINT32,
+	GO_KIND_UINT64,
+	GO_KIND_UINTPTR,
+	GO_KIND_FLOAT32,
+	GO_KIND_FLOAT64,
+	GO_KIND_COMPLEX64,
+	GO_KIND_COMPLEX128,
+	GO_KIND_ARRAY,
+	GO_KIND_CHAN,
+	GO_KIND_FUNC,
+	GO_KIND_INTERFACE,
+	GO_KIND_MAP,
+	GO_KIND_POINTER,
+	GO_KIND_SLICE,
+	GO_KIND_STRING,
+	GO_KIND_STRUCT,
+	GO_KIND_UNSAFE_POINTER,
 };
 
 /* What a block can be beside a value of a Go type. `elem` is the type that it is made for. */
 enum go_shape {
-	GO_SHAPE_VALUE,	     /* a value of a Go type */
+	GO_SHAPE_VALUE,      /* a value of a Go type */
 	GO_SHAPE_BACKING,    /* the array behind a []elem: as many as fit */
 	GO_SHAPE_STRING,     /* the bytes of a string */
-	GO_SHAPE_MAP,	     /* the header of a map; elem: the map type */
+	GO_SHAPE_MAP,        /* the header of a map; elem: the map type */
 	GO_SHAPE_MAP_DIR,    /* Swiss: the directory of tables */
 	GO_SHAPE_MAP_TABLE,  /* Swiss: a table */
 	GO_SHAPE_MAP_GROUPS, /* Swiss: groups of slots; old maps: buckets */
-	GO_SHAPE_CHAN,	     /* hchan; elem: the channel type */
+	GO_SHAPE_CHAN,       /* hchan; elem: the channel type */
 	GO_SHAPE_CHAN_BUF,   /* the ring buffer of a channel; elem: of its elements */
 	GO_SHAPE_CLOSURE,    /* a function value; `code` says which */
-	GO_SHAPE_PART,	     /* an elem is somewhere in it, but it is more than that */
-	GO_SHAPE_TRIE_NODE,  /* sync.Map and unique: a node of HashTrieMap, entry or indirect; elem: the node type */
+	GO_SHAPE_PART,       /* an elem is somewhere in it, but it is more than that */
+	GO_SHAPE_TRIE_NODE, /* sync.Map and unique: a node of HashTrieMap, entry or indirect; elem: the node type */
 };
 
 struct go_member {
@@ -47,9 +69,9 @@ enum go_slot_kind {
 	GO_SLOT_MAP,
 	GO_SLOT_CHAN,
 	GO_SLOT_FUNC,
-	GO_SLOT_ATOMIC,	 /* sync/atomic.Pointer[elem] */
+	GO_SLOT_ATOMIC,  /* sync/atomic.Pointer[elem] */
 	GO_SLOT_COUNTED, /* unsafe.Pointer to an array of elem, its length in the next word: sync.Pool */
-	GO_SLOT_ARRAY,	 /* a nested array: type says what of, and how many */
+	GO_SLOT_ARRAY,   /* a nested array: type says what of, and how many */
 };
 struct go_slot {
 	uint64_t offset;
@@ -64,10 +86,10 @@ struct go_type {
 	uint8_t kind; /* enum go_kind */
 	bool direct_iface, name_tried, decoded, trie_tried, is_trie;
 	uint64_t size, ptr_bytes;
-	uint32_t elem; /* pointer, slice, array, chan; map: element; shapes: as there */
+	uint32_t elem;       /* pointer, slice, array, chan; map: element; shapes: as there */
 	uint32_t key, group; /* map: key; group (Swiss) or bucket (old) */
-	uint64_t count;	     /* array */
-	uint64_t code;	     /* closure */
+	uint64_t count;      /* array */
+	uint64_t code;       /* closure */
 	const struct go_member *members;
 	uint32_t members_n;
 	const struct go_slot *slots; /* built on demand, by go_type_slots */
@@ -115,7 +137,8 @@ struct go_mask {
 };
 /* Builds and remembers the mask of a descriptor, for values of up to max_size bytes. Errors: BADDATA (no descriptor, or
  * one that cannot be), NOMEM. Not thread-safe; go_mask_find is, afterwards. */
-struct hf_err *go_mask_build(struct go *go, uint64_t rtype, uint64_t max_size, const struct go_mask **ret) HF_CHECKED;
+struct hf_err *go_mask_build(struct go *go, uint64_t rtype, uint64_t max_size, const struct go_mask **ret)
+	HF_CHECKED;
 const struct go_mask *go_mask_find(const struct go *go, uint64_t rtype); /* NULL: not built */
 
 /* Local copy of the descriptor at addr, len bytes: from the module's type section without a read, else through the

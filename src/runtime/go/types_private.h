@@ -5,18 +5,18 @@
 
 #include "types.h"
 
-#define GO_MEMBERS_MAX 65536  /* fields of one struct */
-#define GO_NAME_MAX    4096   /* bytes of one type's or field's name */
-#define GO_DEPTH_MAX   32     /* nesting of types within one another */
-#define GO_RTYPE_SIZE  48     /* internal/abi/type.go, Type; the same 1.20-1.27 */
+#define GO_MEMBERS_MAX 65536 /* fields of one struct */
+#define GO_NAME_MAX    4096  /* bytes of one type's or field's name */
+#define GO_DEPTH_MAX   32    /* nesting of types within one another */
+#define GO_RTYPE_SIZE  48    /* internal/abi/type.go, Type; the same 1.20-1.27 */
 
 /* internal/abi/type.go, TFlag */
-#define GO_TFLAG_UNCOMMON	 1
-#define GO_TFLAG_EXTRA_STAR	 2
-#define GO_TFLAG_NAMED		 4
+#define GO_TFLAG_UNCOMMON       1
+#define GO_TFLAG_EXTRA_STAR     2
+#define GO_TFLAG_NAMED          4
 #define GO_TFLAG_MASK_ON_DEMAND 16 /* since 1.24 */
-#define GO_KIND_MASK		 31
-#define GO_KIND_GC_PROG		 64 /* up to 1.23 */
+#define GO_KIND_MASK            31
+#define GO_KIND_GC_PROG         64 /* up to 1.23 */
 
 /* A descriptor's common part. */
 struct go_rtype {
@@ -29,11 +29,11 @@ struct go_types {
 	HF_VEC(struct go_type *) all; /* in the arena; 0 is GO_NO_TYPE */
 	struct hf_map64 by_rtype, by_dwarf, by_shape, masks;
 	HF_VEC(struct go_mask) mask;
-	HF_VEC(struct hf_scratch) section; /* a copy of each module's types, where it is no view */
+	HF_VEC(struct hf_scratch) section;     /* a copy of each module's types, where it is no view */
 	HF_VEC(const uint8_t *) section_bytes; /* NULL: unreadable */
 	struct hf_arena arena;
 	uint32_t trie_entry_any; /* made on demand */
-	bool failed;		 /* NOMEM met */
+	bool failed;             /* NOMEM met */
 };
 
 /* Adds a type; its id, or GO_NO_TYPE where memory is out. */

@@ -1,36 +1,15 @@
-#include "typing.h"
-
-/* A type that something says a block has, from an offset on. */
-struct view {
-	uint32_t block, type;
-	uint64_t offset, size;
-};
-
-struct typing {
-	struct go *go;
-	HF_VEC(uint32_t) queue; /* blocks whose type is new */
-	size_t at;
-	HF_VEC(struct view) weak; /* views that do not cover their block: only where nothing better comes */
-	struct hf_scratch scratch;
-	struct hf_err *err;
-	bool weak_phase;
-};
-
-/* A value in local memory: the bytes from it to the end of what holds it. */
-struct place {
-	const uint8_t *bytes;
-	uint64_t len;
-};
+#include "typing_private.h"
 
 /* The size classes. Source: Go 1.20-1.27 runtime/sizeclasses.go (internal/runtime/gc); the same in all of them. */
 static const uint16_t class_size[] = {
-	0,    8,    16,	  24,	32,   48,   64,	  80,	96,   112,  128,  144,	160,   176,   192,   208,   224,
-	240,  256,  288,  320,	352,  384,  416,  448,	480,  512,  576,  640,	704,   768,   896,   1024,  1152,
-	1280, 1408, 1536, 1792, 2048, 2304, 2688, 3072, 3200, 3456, 4096, 4864, 5120,  5376,  6144,  6528,  6784,
-	6912, 8192, 9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768};
+	0,     8,     16,    24,    32,    48,    64,    80,    96,    112,   128,   144,   160,  176,
+	192,   208,   224,   240,   256,   288,   320,   352,   384,   416,   448,   480,   512,  576,
+	640,   704,   768,   896,   1024,  1152,  1280,  1408,  1536,  1792,  2048,  2304,  2688, 3072,
+	3200,  3456,  4096,  4864,  5120,  5376,  6144,  6528,  6784,  6912,  8192,  9472,  9728, 10240,
+	10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768};
 
 /* True where an allocation of this size would have got a slot of this span, and no smaller one. */
-static bool fits(const struct go_span *span, uint64_t size)
+bool go_fits(const struct go_span *span, uint64_t size)
 {
 	uint64_t room = span->elemsize - go_header_size(span), class = span->spanclass >> 1;
 
@@ -46,7 +25,7 @@ static bool is_tiny(const struct go_span *span)
 	return span->noscan && span->elemsize == 16;
 }
 
-static void set_type(struct typing *t, uint32_t block, uint32_t type)
+void go_set_type(struct typing *t, uint32_t block, uint32_t type)
 {
 	t->go->block_type[block] = type;
 	if (!t->err)
@@ -58,12 +37,13 @@ static bool says_more(struct go *go, uint32_t type, uint32_t than)
 {
 	const struct go_type *a = go_type_get(go, type), *b = go_type_get(go, than);
 
-	return a->shape > GO_SHAPE_STRING && a->shape != GO_SHAPE_PART && (b->shape == GO_SHAPE_VALUE || b->shape == GO_SHAPE_BACKING);
+	return a->shape > GO_SHAPE_STRING && a->shape != GO_SHAPE_PART &&
+	       (b->shape == GO_SHAPE_VALUE || b->shape == GO_SHAPE_BACKING);
 }
 
 /* Something says that at addr there are `size` bytes of a type. A view that covers its block types it, the first one
  * wins; another is kept for later. size 0: unknown, but the start of a block. */
-static void offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size)
+void go_offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size)
 {
 	struct go *go = t->go;
 	uint32_t block = type ? go_find_block(go, addr) : HF_NO_BLOCK, slot;
@@ -75,8 +55,8 @@ static void offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size)
 	span = go_find_span(go, addr);
 	slot = go_slot_of(span, addr);
 	offset = addr - span->start - slot * span->elemsize - go_header_size(span);
-	if ((offset == 0 && (!size || fits(span, size))) || is_tiny(span)) {
-		set_type(t, block, type);
+	if ((offset == 0 && (!size || go_fits(span, size))) || is_tiny(span)) {
+		go_set_type(t, block, type);
 		return;
 	}
 	if (!t->err && (int64_t)offset >= 0 && !go->block_type[block])
@@ -95,19 +75,20 @@ static bool is_trie_node(struct go *go, uint32_t type)
 
 	if (!row->trie_tried) {
 		row->trie_tried = true;
-		row->is_trie = row->kind == GO_KIND_STRUCT && !strncmp(go_type_name(go, type), "internal/sync.node[", 19);
+		row->is_trie = row->kind == GO_KIND_STRUCT &&
+			       !strncmp(go_type_name(go, type), "internal/sync.node[", 19);
 	}
 	return row->is_trie;
 }
 
-static void offer_pointer(struct typing *t, uint64_t value, uint32_t elem)
+void go_offer_pointer(struct typing *t, uint64_t value, uint32_t elem)
 {
 	if (!value || !elem)
 		return;
 	if (is_trie_node(t->go, elem))
-		offer(t, value, go_type_shape(t->go, GO_SHAPE_TRIE_NODE, elem, 0), 0);
+		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_TRIE_NODE, elem, 0), 0);
 	else
-		offer(t, value, elem, go_type_get(t->go, elem)->size);
+		go_offer(t, value, elem, go_type_get(t->go, elem)->size);
 }
 
 static void offer_array(struct typing *t, uint64_t value, uint32_t elem, uint64_t n)
@@ -116,7 +97,7 @@ static void offer_array(struct typing *t, uint64_t value, uint32_t elem, uint64_
 
 	if (!value || !n || hf_mul_overflows(go_type_get(t->go, elem)->size, n, &size) || !size)
 		return;
-	offer(t, value, go_type_shape(t->go, GO_SHAPE_BACKING, elem, 0), size);
+	go_offer(t, value, go_type_shape(t->go, GO_SHAPE_BACKING, elem, 0), size);
 }
 
 static void offer_chan(struct typing *t, uint64_t value, uint32_t chan)
@@ -128,22 +109,23 @@ static void offer_chan(struct typing *t, uint64_t value, uint32_t chan)
 	if (!value)
 		return;
 	/* Elements without pointers lie behind the channel, in one block. Source: Go 1.26 runtime/chan.go, makechan. */
-	if (!elem->ptr_bytes && !hf_err_ignore(hf_target_read_u64(go->t, value + (uint64_t)hf_max(go_off(go, HCHAN_DATAQSIZ), 0), &n)) &&
+	if (!elem->ptr_bytes &&
+	    !hf_err_ignore(
+		    hf_target_read_u64(go->t, value + (uint64_t)hf_max(go_off(go, HCHAN_DATAQSIZ), 0), &n)) &&
 	    n < 1u << 31)
 		size += n * elem->size;
-	offer(t, value, go_type_shape(go, GO_SHAPE_CHAN, chan, 0), size);
+	go_offer(t, value, go_type_shape(go, GO_SHAPE_CHAN, chan, 0), size);
 }
 
-static void offer_closure(struct typing *t, uint64_t value)
+void go_offer_closure(struct typing *t, uint64_t value)
 {
 	uint64_t code;
 
-	if (!value || go_find_block(t->go, value) == HF_NO_BLOCK || hf_err_ignore(hf_target_read_u64(t->go->t, value, &code)))
+	if (!value || go_find_block(t->go, value) == HF_NO_BLOCK ||
+	    hf_err_ignore(hf_target_read_u64(t->go->t, value, &code)))
 		return;
-	offer(t, value, go_type_shape(t->go, GO_SHAPE_CLOSURE, 0, code), 0);
+	go_offer(t, value, go_type_shape(t->go, GO_SHAPE_CLOSURE, 0, code), 0);
 }
-
-static void visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth);
 
 static void visit_interface(struct typing *t, uint32_t dynamic, const uint8_t *data, unsigned depth)
 {
@@ -152,32 +134,33 @@ static void visit_interface(struct typing *t, uint32_t dynamic, const uint8_t *d
 	if (!dynamic)
 		return;
 	if (type->direct_iface)
-		visit_value(t, dynamic, (struct place){data, 8}, depth + 1);
+		go_visit_value(t, dynamic, (struct place){data, 8}, depth + 1);
 	else
-		offer(t, hf_load_u64(data), dynamic, type->size);
+		go_offer(t, hf_load_u64(data), dynamic, type->size);
 }
 
 static void visit_array(struct typing *t, uint32_t array, struct place p, unsigned depth)
 {
 	const struct go_type *type = go_type_get(t->go, array);
-	uint64_t size = go_type_get(t->go, type->elem)->size, n = size ? hf_min(type->count, p.len / size) : 0;
+	uint64_t size = go_type_get(t->go, type->elem)->size,
+		 n = size ? hf_min(type->count, p.len / size) : 0;
 
 	for (uint64_t i = 0; i < n && !t->err; i++)
-		visit_value(t, type->elem, (struct place){p.bytes + i * size, size}, depth + 1);
+		go_visit_value(t, type->elem, (struct place){p.bytes + i * size, size}, depth + 1);
 }
 
-static const uint8_t slot_size[] = {
-	[GO_SLOT_POINTER] = 8, [GO_SLOT_SLICE] = 24, [GO_SLOT_STRING] = 16, [GO_SLOT_EFACE] = 16, [GO_SLOT_IFACE] = 16,
-	[GO_SLOT_MAP] = 8,     [GO_SLOT_CHAN] = 8,   [GO_SLOT_FUNC] = 8,    [GO_SLOT_ATOMIC] = 8,
-	[GO_SLOT_COUNTED] = 16, [GO_SLOT_ARRAY] = 0,
+const uint8_t go_slot_size[] = {
+	[GO_SLOT_POINTER] = 8, [GO_SLOT_SLICE] = 24,   [GO_SLOT_STRING] = 16, [GO_SLOT_EFACE] = 16,
+	[GO_SLOT_IFACE] = 16,  [GO_SLOT_MAP] = 8,      [GO_SLOT_CHAN] = 8,    [GO_SLOT_FUNC] = 8,
+	[GO_SLOT_ATOMIC] = 8,  [GO_SLOT_COUNTED] = 16, [GO_SLOT_ARRAY] = 0,
 };
 
-static void visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth)
+void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth)
 {
 	const uint8_t *at = p.bytes + slot->offset;
 	uint64_t value;
 
-	if (slot->offset > p.len || p.len - slot->offset < slot_size[slot->kind])
+	if (slot->offset > p.len || p.len - slot->offset < go_slot_size[slot->kind])
 		return;
 	if (slot->kind == GO_SLOT_ARRAY) {
 		visit_array(t, slot->type, (struct place){at, p.len - slot->offset}, depth);
@@ -189,7 +172,7 @@ static void visit_slot(struct typing *t, const struct go_slot *slot, struct plac
 	switch ((enum go_slot_kind)slot->kind) {
 	case GO_SLOT_POINTER:
 	case GO_SLOT_ATOMIC:
-		offer_pointer(t, value, slot->type);
+		go_offer_pointer(t, value, slot->type);
 		break;
 	case GO_SLOT_SLICE:
 		offer_array(t, value, slot->type, hf_load_u64(at + 16));
@@ -198,7 +181,8 @@ static void visit_slot(struct typing *t, const struct go_slot *slot, struct plac
 		offer_array(t, value, slot->type, hf_load_u64(at + 8));
 		break;
 	case GO_SLOT_STRING:
-		offer(t, value, go_type_shape(t->go, GO_SHAPE_STRING, 0, 0), hf_max(hf_load_u64(at + 8), (uint64_t)1));
+		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_STRING, 0, 0),
+			 hf_max(hf_load_u64(at + 8), (uint64_t)1));
 		break;
 	case GO_SLOT_EFACE:
 		visit_interface(t, go_eface_type(t->go, value), at + 8, depth);
@@ -208,23 +192,21 @@ static void visit_slot(struct typing *t, const struct go_slot *slot, struct plac
 		break;
 	case GO_SLOT_MAP:
 		if (go_type_get(t->go, slot->type)->group)
-			offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP, slot->type, 0), map_header_size(t->go));
+			go_offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP, slot->type, 0),
+				 map_header_size(t->go));
 		break;
 	case GO_SLOT_CHAN:
 		offer_chan(t, value, slot->type);
 		break;
 	case GO_SLOT_FUNC:
-		offer_closure(t, value);
+		go_offer_closure(t, value);
 		break;
 	case GO_SLOT_ARRAY:
 		break;
 	}
 }
 
-/* Arrays in arrays and interfaces in interfaces nest no deeper than GO_DEPTH here. */
-#define VISIT_DEPTH 16
-
-static void visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth)
+void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth)
 {
 	uint32_t n;
 	const struct go_slot *slots = go_type_slots(t->go, type, &n);
@@ -232,7 +214,7 @@ static void visit_value(struct typing *t, uint32_t type, struct place p, unsigne
 	if (depth > VISIT_DEPTH)
 		return;
 	for (uint32_t i = 0; i < n && !t->err; i++)
-		visit_slot(t, &slots[i], p, depth);
+		go_visit_slot(t, &slots[i], p, depth);
 }
 
 /* ---- blocks that are no plain values -------------------------------------------------------------------------- */
@@ -246,8 +228,9 @@ static void offer_groups(struct typing *t, uint64_t value, uint32_t map, uint64_
 {
 	uint64_t size;
 
-	if (value && n && !hf_mul_overflows(go_type_get(t->go, go_type_get(t->go, map)->group)->size, n, &size))
-		offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP_GROUPS, map, 0), size);
+	if (value && n &&
+	    !hf_mul_overflows(go_type_get(t->go, go_type_get(t->go, map)->group)->size, n, &size))
+		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP_GROUPS, map, 0), size);
 }
 
 /* Source: Go 1.24-1.27 internal/runtime/maps/map.go, Map: without a directory, dirPtr is the one group. */
@@ -258,7 +241,7 @@ static void visit_swiss_map(struct typing *t, uint32_t map, struct place p)
 	if (!n)
 		offer_groups(t, dir, map, 1);
 	else if (n < 1u << 30)
-		offer(t, dir, go_type_shape(t->go, GO_SHAPE_MAP_DIR, map, 0), n * 8);
+		go_offer(t, dir, go_type_shape(t->go, GO_SHAPE_MAP_DIR, map, 0), n * 8);
 }
 
 /* Source: Go 1.20-1.23 runtime/map.go, hmap; while it grows the old buckets hold entries, too. Preallocated overflow
@@ -268,8 +251,8 @@ static void visit_old_map(struct typing *t, uint32_t map, struct place p)
 	struct go *go = t->go;
 	uint32_t groups = go_type_shape(go, GO_SHAPE_MAP_GROUPS, map, 0);
 
-	offer(t, word(p, go_off(go, HMAP_BUCKETS)), groups, 0);
-	offer(t, word(p, go_off(go, HMAP_OLDBUCKETS)), groups, 0);
+	go_offer(t, word(p, go_off(go, HMAP_BUCKETS)), groups, 0);
+	go_offer(t, word(p, go_off(go, HMAP_OLDBUCKETS)), groups, 0);
 }
 
 static void visit_groups(struct typing *t, uint32_t map, struct place p)
@@ -279,10 +262,10 @@ static void visit_groups(struct typing *t, uint32_t map, struct place p)
 	uint64_t size = go_type_get(go, group)->size;
 
 	for (uint64_t at = 0; size && at + size <= p.len && !t->err; at += size) {
-		visit_value(t, group, (struct place){p.bytes + at, size}, 0);
+		go_visit_value(t, group, (struct place){p.bytes + at, size}, 0);
 		/* A bucket's last word leads to its overflow bucket. */
 		if (!go->layout.swiss_maps && size >= 8)
-			offer(t, hf_load_u64(p.bytes + at + size - 8), groups, size);
+			go_offer(t, hf_load_u64(p.bytes + at + size - 8), groups, size);
 	}
 }
 
@@ -292,9 +275,11 @@ static void visit_chan(struct typing *t, uint32_t chan, struct place p)
 	uint32_t elem = go_type_get(go, chan)->elem;
 	uint64_t n = word(p, go_off(go, HCHAN_DATAQSIZ)), size;
 
-	if (go_type_get(go, elem)->ptr_bytes && !hf_mul_overflows(n, go_type_get(go, elem)->size, &size) && size)
-		offer(t, word(p, go_off(go, HCHAN_BUF)), go_type_shape(go, GO_SHAPE_CHAN_BUF, elem, 0), size);
-	visit_value(t, go_type_of_dwarf(go, hf_syms_find_type(go->syms, "runtime.hchan")), p, 0);
+	if (go_type_get(go, elem)->ptr_bytes && !hf_mul_overflows(n, go_type_get(go, elem)->size, &size) &&
+	    size)
+		go_offer(t, word(p, go_off(go, HCHAN_BUF)), go_type_shape(go, GO_SHAPE_CHAN_BUF, elem, 0),
+			 size);
+	go_visit_value(t, go_type_of_dwarf(go, hf_syms_find_type(go->syms, "runtime.hchan")), p, 0);
 }
 
 static void visit_closure(struct typing *t, uint64_t code, struct place p)
@@ -306,7 +291,10 @@ static void visit_closure(struct typing *t, uint64_t code, struct place p)
 		return;
 	hf_vec_each(locals, local)
 		if (local->captured && local->cfa_offset >= 0 && (uint64_t)local->cfa_offset < p.len)
-			visit_value(t, local->type, (struct place){p.bytes + local->cfa_offset, p.len - (uint64_t)local->cfa_offset}, 0);
+			go_visit_value(t, local->type,
+				       (struct place){p.bytes + local->cfa_offset,
+						      p.len - (uint64_t)local->cfa_offset},
+				       0);
 }
 
 /* The type behind a trie node: an entry where its first byte says so, otherwise an inner node. DWARF knows them by
@@ -336,7 +324,7 @@ static void visit_elements(struct typing *t, uint32_t elem, struct place p)
 
 	go_type_slots(t->go, elem, &n);
 	for (uint64_t at = 0; n && size && at + size <= p.len && !t->err; at += size)
-		visit_value(t, elem, (struct place){p.bytes + at, size}, 0);
+		go_visit_value(t, elem, (struct place){p.bytes + at, size}, 0);
 }
 
 static void visit_shape(struct typing *t, uint32_t id, struct place p)
@@ -346,7 +334,7 @@ static void visit_shape(struct typing *t, uint32_t id, struct place p)
 	switch (type->shape) {
 	case GO_SHAPE_VALUE:
 	case GO_SHAPE_PART:
-		visit_value(t, type->shape == GO_SHAPE_PART ? type->elem : id, p, 0);
+		go_visit_value(t, type->shape == GO_SHAPE_PART ? type->elem : id, p, 0);
 		break;
 	case GO_SHAPE_BACKING:
 	case GO_SHAPE_CHAN_BUF:
@@ -360,11 +348,13 @@ static void visit_shape(struct typing *t, uint32_t id, struct place p)
 		break;
 	case GO_SHAPE_MAP_DIR:
 		for (uint64_t at = 0; at + 8 <= p.len; at += 8)
-			offer(t, hf_load_u64(p.bytes + at), go_type_shape(t->go, GO_SHAPE_MAP_TABLE, type->elem, 0),
-			      (uint64_t)hf_max(go_off(t->go, TABLE_SIZE), 32));
+			go_offer(t, hf_load_u64(p.bytes + at),
+				 go_type_shape(t->go, GO_SHAPE_MAP_TABLE, type->elem, 0),
+				 (uint64_t)hf_max(go_off(t->go, TABLE_SIZE), 32));
 		break;
 	case GO_SHAPE_MAP_TABLE:
-		offer_groups(t, word(p, go_off(t->go, TABLE_GROUPS_DATA)), type->elem, word(p, go_off(t->go, TABLE_GROUPS_LENGTH_MASK)) + 1);
+		offer_groups(t, word(p, go_off(t->go, TABLE_GROUPS_DATA)), type->elem,
+			     word(p, go_off(t->go, TABLE_GROUPS_LENGTH_MASK)) + 1);
 		break;
 	case GO_SHAPE_MAP_GROUPS:
 		visit_groups(t, type->elem, p);
@@ -377,21 +367,22 @@ static void visit_shape(struct typing *t, uint32_t id, struct place p)
 		break;
 	case GO_SHAPE_TRIE_NODE:
 		if (p.len >= 8)
-			visit_value(t, go_trie_type(t->go, type->elem, p.bytes[0] & 1), p, 0);
+			go_visit_value(t, go_trie_type(t->go, type->elem, p.bytes[0] & 1), p, 0);
 		break;
 	case GO_SHAPE_STRING:
 		break;
 	}
 }
 
-static bool leads_on(struct go *go, uint32_t id)
+bool go_leads_on(struct go *go, uint32_t id)
 {
 	const struct go_type *type = go_type_get(go, id);
 	uint32_t n;
 
 	if (type->shape == GO_SHAPE_STRING)
 		return false;
-	if (type->shape == GO_SHAPE_VALUE || type->shape == GO_SHAPE_BACKING || type->shape == GO_SHAPE_PART) {
+	if (type->shape == GO_SHAPE_VALUE || type->shape == GO_SHAPE_BACKING ||
+	    type->shape == GO_SHAPE_PART) {
 		go_type_slots(go, type->shape == GO_SHAPE_VALUE ? id : type->elem, &n);
 		return n > 0;
 	}
@@ -406,7 +397,7 @@ static void visit_block(struct typing *t, uint32_t block)
 	const struct go_span *span;
 	const void *p;
 
-	if (!leads_on(go, type))
+	if (!go_leads_on(go, type))
 		return;
 	addr = go_block_addr(go, block, &span);
 	if (go->views.n)
@@ -448,10 +439,12 @@ static uint32_t weak_type(struct go *go, const struct view *view, const struct g
 
 	/* A slice or substring is a window on an array or string of its kind. */
 	if ((type->shape == GO_SHAPE_BACKING || type->shape == GO_SHAPE_STRING) &&
-	    (span->noscan || (type->elem && view->offset % hf_max(go_type_get(go, type->elem)->size, (uint64_t)1) == 0)))
+	    (span->noscan ||
+	     (type->elem && view->offset % hf_max(go_type_get(go, type->elem)->size, (uint64_t)1) == 0)))
 		return view->type;
 	/* So is a pointer to the first of many numbers. */
-	if (type->shape == GO_SHAPE_VALUE && span->noscan && !view->offset && type->kind && type->kind < GO_KIND_ARRAY)
+	if (type->shape == GO_SHAPE_VALUE && span->noscan && !view->offset && type->kind &&
+	    type->kind < GO_KIND_ARRAY)
 		return go_type_shape(go, GO_SHAPE_BACKING, view->type, 0);
 	if (type->shape == GO_SHAPE_VALUE)
 		return go_type_shape(go, GO_SHAPE_PART, view->type, 0);
@@ -472,7 +465,8 @@ static struct hf_err *take_weak(struct typing *t, bool *ret)
 
 		if (go->block_type[t->weak.at[i].block])
 			continue;
-		if (!hf_map64_find(&best, t->weak.at[i].block, &other) || is_better(&t->weak.at[i], &t->weak.at[other]))
+		if (!hf_map64_find(&best, t->weak.at[i].block, &other) ||
+		    is_better(&t->weak.at[i], &t->weak.at[other]))
 			err = hf_map64_put(&best, t->weak.at[i].block, i);
 	}
 	for (size_t i = 0; i < n && !err; i++) {
@@ -490,14 +484,14 @@ static struct hf_err *take_weak(struct typing *t, bool *ret)
 		*ret = true;
 		if (go_type_get(go, type)->shape == GO_SHAPE_PART && view.offset)
 			err = hf_map64_put(&go->views, view.block, view.offset);
-		set_type(t, view.block, type);
+		go_set_type(t, view.block, type);
 	}
 	t->weak.n = 0;
 	hf_map64_deinit(&best);
 	return err ? err : t->err;
 }
 
-static struct hf_err *settle(struct typing *t)
+struct hf_err *go_typing_settle(struct typing *t)
 {
 	bool more = true;
 
@@ -508,194 +502,6 @@ static struct hf_err *settle(struct typing *t)
 		HF_TRY(drain(t));
 	}
 	return NULL;
-}
-
-/* ---- where types come from ---------------------------------------------------------------------------------------- */
-
-/* The type that a header names: of the value, or of an array's elements where more than one fit. */
-static uint32_t header_type(struct go *go, const struct go_span *span, uint64_t rtype)
-{
-	uint32_t type = go_type_of_rtype(go, rtype);
-	uint64_t size = go_type_get(go, type)->size, room = span->elemsize - go_header_size(span);
-
-	if (!type || !size || !go_types_module_of(go, rtype))
-		return GO_NO_TYPE;
-	return size <= room / 2 || !fits(span, size) ? go_type_shape(go, GO_SHAPE_BACKING, type, 0) : type;
-}
-
-static void type_header_span(struct typing *t, const struct go_span *span, const uint8_t *live)
-{
-	struct go *go = t->go;
-	uint32_t block = span->first_block;
-
-	for (uint32_t slot = 0; slot < span->nelems; slot++) {
-		uint64_t rtype = span->large_type;
-		uint32_t type;
-
-		if (!(go->words.at[span->word + slot / 64].bits >> (slot % 64) & 1))
-			continue;
-		if (span->header && hf_err_ignore(hf_target_read_u64(go->t, span->start + slot * span->elemsize, &rtype)))
-			rtype = 0;
-		type = rtype ? header_type(go, span, rtype) : GO_NO_TYPE;
-		if (type && (live[block / 8] >> (block % 8) & 1))
-			set_type(t, block, type);
-		else
-			go->block_type[block] = type;
-		block++;
-	}
-}
-
-static void type_headers(struct typing *t, const uint8_t *live)
-{
-	hf_vec_each(&t->go->spans, span)
-		if (!span->noscan && (span->header || (t->go->layout.alloc_headers && !(span->spanclass >> 1))))
-			type_header_span(t, span, live);
-}
-
-static struct hf_err *type_globals(struct typing *t)
-{
-	const struct hf_variable *variables;
-	size_t n;
-
-	HF_TRY(hf_syms_variables(t->go->syms, &variables, &n));
-	for (size_t i = 0; i < n && !t->err; i++) {
-		uint32_t type = go_type_of_dwarf(t->go, variables[i].type);
-		uint64_t size = go_type_get(t->go, type)->size;
-		const void *p;
-
-		if (!leads_on(t->go, type) || !size || size > 1u << 26 ||
-		    hf_err_ignore(hf_target_get(t->go->t, variables[i].addr, size, &t->scratch, &p)))
-			continue;
-		visit_value(t, type, (struct place){p, size}, 0);
-	}
-	return t->err;
-}
-
-/* The pointer of a slice or string whose length is elsewhere (in a register, or gone). */
-static void type_lone_pointer(struct typing *t, const struct go_slot *slot, uint64_t value)
-{
-	if (slot->kind == GO_SLOT_SLICE)
-		offer(t, value, go_type_shape(t->go, GO_SHAPE_BACKING, slot->type, 0), 0);
-	else if (slot->kind == GO_SLOT_STRING)
-		offer(t, value, go_type_shape(t->go, GO_SHAPE_STRING, 0, 0), 0);
-}
-
-/* A stack slot whose variable DWARF knows: visits the one thing in the variable that stands there. */
-static void type_stack_slot(struct typing *t, const struct go_raw_root *root, const struct go_local *local, int64_t offset)
-{
-	uint64_t in_type = local->piece_offset + (uint64_t)(offset - local->cfa_offset);
-	uint32_t n;
-	const struct go_slot *slots = go_type_slots(t->go, local->type, &n);
-
-	if (local->bare_pointer) {
-		offer(t, root->value, go_type_shape(t->go, GO_SHAPE_BACKING, go_type_get(t->go, local->type)->elem, 0), 0);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t bytes[24] = {0};
-		struct go_slot one = slots[i];
-		uint64_t lead = in_type - one.offset; /* data word of an interface: 8 */
-
-		if (in_type < one.offset || lead > 8 || lead >= slot_size[one.kind] || one.kind == GO_SLOT_ARRAY)
-			continue;
-		if (local->size < slot_size[one.kind]) {
-			type_lone_pointer(t, &one, root->value);
-			return;
-		}
-		if (hf_err_ignore(hf_target_read(t->go->t, root->slot - lead, bytes, slot_size[one.kind])))
-			return;
-		one.offset = 0;
-		visit_slot(t, &one, (struct place){bytes, sizeof(bytes)}, 0);
-		return;
-	}
-}
-
-/* A captured variable of a closure on the stack. */
-static struct hf_err *type_stack_closure(struct typing *t, const struct go_raw_root *root)
-{
-	const go_locals *locals;
-	const struct go_local *local;
-	uint64_t code, offset;
-
-	if (!go_stack_closure(t->go, root->slot, &code, &offset))
-		return NULL;
-	HF_TRY(go_locals_at(t->go, code, &locals));
-	local = go_local_find(locals, (int64_t)offset, true);
-	if (local)
-		type_stack_slot(t, root, local, (int64_t)offset);
-	return NULL;
-}
-
-static struct hf_err *type_stacks(struct typing *t)
-{
-	for (size_t i = 0; i < t->go->stack_roots.n && !t->err; i++) {
-		const struct go_raw_root *root = &t->go->stack_roots.at[i];
-		const struct go_frame *frame;
-		const go_locals *locals;
-		const struct go_local *local;
-
-		if (root->frame == UINT32_MAX || !root->slot || go_find_block(t->go, root->value) == HF_NO_BLOCK)
-			continue;
-		frame = &t->go->frames.at[root->frame];
-		HF_TRY(go_locals_at(t->go, frame->pc, &locals));
-		local = go_local_find(locals, (int64_t)(root->slot - frame->cfa), false);
-		if (local)
-			type_stack_slot(t, root, local, (int64_t)(root->slot - frame->cfa));
-		else
-			HF_TRY(type_stack_closure(t, root));
-	}
-	return t->err;
-}
-
-static void type_specials(struct typing *t)
-{
-	for (size_t i = 0; i < t->go->specials.n && !t->err; i++) {
-		const struct go_special_record *s = &t->go->specials.at[i];
-
-		if (s->kind == GO_SPECIAL_FINALIZER && s->object_type)
-			offer_pointer(t, s->object, go_type_get(t->go, go_type_of_rtype(t->go, s->object_type))->elem);
-		if (s->kind != GO_SPECIAL_WEAK) {
-			offer_closure(t, s->fn);
-			offer_closure(t, s->more[0]);
-		}
-	}
-	hf_vec_each(&t->go->goroutines, g)
-		offer_closure(t, g->ctxt);
-}
-
-/* Blocks that nothing live points to, but whose header names a type, may type other garbage. */
-static void queue_dead(struct typing *t, const uint8_t *live)
-{
-	for (uint32_t block = 0; block < t->go->blocks && !t->err; block++)
-		if (t->go->block_type[block] && !(live[block / 8] >> (block % 8) & 1))
-			t->err = hf_vec_push(&t->queue, block);
-}
-
-struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
-{
-	struct go *go = (struct go *)rt;
-	struct typing t = {.go = go};
-	struct hf_err *err;
-
-	go->block_type = hf_calloc(go->blocks, sizeof(uint32_t));
-	if (!go->block_type)
-		return hf_err_nomem();
-	type_headers(&t, live);
-	err = t.err ? t.err : type_globals(&t);
-	if (!err)
-		err = type_stacks(&t);
-	type_specials(&t);
-	if (!err)
-		err = settle(&t);
-	if (!err) {
-		queue_dead(&t, live);
-		err = settle(&t);
-	}
-	hf_progress("types", go->blocks, go->blocks);
-	hf_vec_deinit(&t.queue);
-	hf_vec_deinit(&t.weak);
-	hf_free(t.scratch.at);
-	return err ? err : go_types_check(go);
 }
 
 uint32_t go_block_type(struct go *go, uint32_t block, uint64_t *ret_offset)

@@ -1,0 +1,49 @@
+/* What typing.c (views and shapes) and typing_sources.c (where types come from) share. */
+#ifndef HF_GO_TYPING_PRIVATE_H
+#define HF_GO_TYPING_PRIVATE_H
+
+#include "typing.h"
+
+/* A type that something says a block has, from an offset on. */
+struct view {
+	uint32_t block, type;
+	uint64_t offset, size;
+};
+
+struct typing {
+	struct go *go;
+	HF_VEC(uint32_t) queue; /* blocks whose type is new */
+	size_t at;
+	HF_VEC(struct view) weak; /* views that do not cover their block: only where nothing better comes */
+	struct hf_scratch scratch;
+	struct hf_err *err;
+	bool weak_phase;
+};
+
+/* A value in local memory: the bytes from it to the end of what holds it. */
+struct place {
+	const uint8_t *bytes;
+	uint64_t len;
+};
+
+/* Arrays in arrays and interfaces in interfaces nest no deeper than this here. */
+#define VISIT_DEPTH 16
+
+extern const uint8_t go_slot_size[]; /* bytes of a slot, by kind; ARRAY: 0 */
+
+/* True where an allocation of this size would have got a slot of this span, and no smaller one. */
+bool go_fits(const struct go_span *span, uint64_t size);
+void go_set_type(struct typing *t, uint32_t block, uint32_t type);
+/* Something says that at addr there are `size` bytes of a type. A view that covers its block types it, the first one
+ * wins; another is kept for later. size 0: unknown, but the start of a block. */
+void go_offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size);
+void go_offer_pointer(struct typing *t, uint64_t value, uint32_t elem);
+void go_offer_closure(struct typing *t, uint64_t value);
+/* Offers all that a value, or one slot of it, leads to. */
+void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth);
+void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth);
+bool go_leads_on(struct go *go, uint32_t id);
+/* Follows all that was offered, until nothing is new. */
+struct hf_err *go_typing_settle(struct typing *t) HF_CHECKED;
+
+#endif

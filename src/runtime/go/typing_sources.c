@@ -1,0 +1,216 @@
+/* Where types come from: headers, variables, stacks, finalizers. */
+#include "typing_private.h"
+
+/* The type that a header names: of the value, or of an array's elements where more than one fit. */
+static uint32_t header_type(struct go *go, const struct go_span *span, uint64_t rtype)
+{
+	uint32_t type = go_type_of_rtype(go, rtype);
+	uint64_t size = go_type_get(go, type)->size, room = span->elemsize - go_header_size(span);
+
+	if (!type || !size || !go_types_module_of(go, rtype))
+		return GO_NO_TYPE;
+	return size <= room / 2 || !go_fits(span, size) ? go_type_shape(go, GO_SHAPE_BACKING, type, 0) : type;
+}
+
+static void type_header_span(struct typing *t, const struct go_span *span, const uint8_t *live)
+{
+	struct go *go = t->go;
+	uint32_t block = span->first_block;
+
+	for (uint32_t slot = 0; slot < span->nelems; slot++) {
+		uint64_t rtype = span->large_type;
+		uint32_t type;
+
+		if (!(go->words.at[span->word + slot / 64].bits >> (slot % 64) & 1))
+			continue;
+		if (span->header &&
+		    hf_err_ignore(hf_target_read_u64(go->t, span->start + slot * span->elemsize, &rtype)))
+			rtype = 0;
+		type = rtype ? header_type(go, span, rtype) : GO_NO_TYPE;
+		if (type && (live[block / 8] >> (block % 8) & 1))
+			go_set_type(t, block, type);
+		else
+			go->block_type[block] = type;
+		block++;
+	}
+}
+
+static void type_headers(struct typing *t, const uint8_t *live)
+{
+	hf_vec_each(&t->go->spans, span)
+		if (!span->noscan &&
+		    (span->header || (t->go->layout.alloc_headers && !(span->spanclass >> 1))))
+			type_header_span(t, span, live);
+}
+
+static struct hf_err *type_globals(struct typing *t)
+{
+	const struct hf_variable *variables;
+	size_t n;
+
+	HF_TRY(hf_syms_variables(t->go->syms, &variables, &n));
+	for (size_t i = 0; i < n && !t->err; i++) {
+		uint32_t type = go_type_of_dwarf(t->go, variables[i].type);
+		uint64_t size = go_type_get(t->go, type)->size;
+		const void *p;
+
+		if (!go_leads_on(t->go, type) || !size || size > 1u << 26 ||
+		    hf_err_ignore(hf_target_get(t->go->t, variables[i].addr, size, &t->scratch, &p)))
+			continue;
+		go_visit_value(t, type, (struct place){p, size}, 0);
+	}
+	return t->err;
+}
+
+/* The pointer of a slice or string whose length is elsewhere (in a register, or gone). */
+static void type_lone_pointer(struct typing *t, const struct go_slot *slot, uint64_t value)
+{
+	if (slot->kind == GO_SLOT_SLICE)
+		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_BACKING, slot->type, 0), 0);
+	else if (slot->kind == GO_SLOT_STRING)
+		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_STRING, 0, 0), 0);
+}
+
+/* What of a value stands at an offset: looks through nested arrays. *ret_lead: how far into it (the data word of an
+ * interface: 8). False: nothing that leads on. */
+static bool slot_at(struct go *go, uint32_t type, uint64_t offset, struct go_slot *ret, uint64_t *ret_lead)
+{
+	for (int depth = 0; depth < VISIT_DEPTH; depth++) {
+		const struct go_slot *slots, *found = NULL;
+		uint64_t size;
+		uint32_t n;
+
+		slots = go_type_slots(go, type, &n);
+		for (uint32_t i = 0; i < n && slots[i].offset <= offset; i++)
+			found = &slots[i];
+		if (!found)
+			return false;
+		offset -= found->offset;
+		if (found->kind != GO_SLOT_ARRAY) {
+			*ret = *found;
+			*ret_lead = offset;
+			return offset <= 8 && offset < go_slot_size[found->kind];
+		}
+		type = go_type_get(go, found->type)->elem;
+		size = go_type_get(go, type)->size;
+		if (!size || offset / size >= go_type_get(go, found->type)->count)
+			return false;
+		offset %= size;
+	}
+	return false;
+}
+
+/* A stack slot whose variable DWARF knows: visits the one thing in the variable that stands there. */
+static void type_stack_slot(struct typing *t, const struct go_raw_root *root, const struct go_local *local,
+			    int64_t offset)
+{
+	uint64_t in_type = local->piece_offset + (uint64_t)(offset - local->cfa_offset), lead;
+	uint8_t bytes[24] = {0};
+	struct go_slot slot;
+
+	if (local->bare_pointer) {
+		go_offer(t, root->value,
+			 go_type_shape(t->go, GO_SHAPE_BACKING, go_type_get(t->go, local->type)->elem, 0), 0);
+		return;
+	}
+	if (!slot_at(t->go, local->type, in_type, &slot, &lead))
+		return;
+	if (local->size < go_slot_size[slot.kind]) {
+		type_lone_pointer(t, &slot, root->value);
+		return;
+	}
+	if (hf_err_ignore(hf_target_read(t->go->t, root->slot - lead, bytes, go_slot_size[slot.kind])))
+		return;
+	slot.offset = 0;
+	go_visit_slot(t, &slot, (struct place){bytes, sizeof(bytes)}, 0);
+}
+
+/* A captured variable of a closure on the stack. */
+static struct hf_err *type_stack_closure(struct typing *t, const struct go_raw_root *root)
+{
+	const go_locals *locals;
+	const struct go_local *local;
+	uint64_t code, offset;
+
+	if (!go_stack_closure(t->go, root->slot, &code, &offset))
+		return NULL;
+	HF_TRY(go_locals_at(t->go, code, &locals));
+	local = go_local_find(locals, (int64_t)offset, true);
+	if (local)
+		type_stack_slot(t, root, local, (int64_t)offset);
+	return NULL;
+}
+
+static struct hf_err *type_stacks(struct typing *t)
+{
+	for (size_t i = 0; i < t->go->stack_roots.n && !t->err; i++) {
+		const struct go_raw_root *root = &t->go->stack_roots.at[i];
+		const struct go_frame *frame;
+		const go_locals *locals;
+		const struct go_local *local;
+
+		if (root->frame == UINT32_MAX || !root->slot ||
+		    go_find_block(t->go, root->value) == HF_NO_BLOCK)
+			continue;
+		frame = &t->go->frames.at[root->frame];
+		HF_TRY(go_locals_at(t->go, frame->pc, &locals));
+		local = go_local_find(locals, (int64_t)(root->slot - frame->cfa), false);
+		if (local)
+			type_stack_slot(t, root, local, (int64_t)(root->slot - frame->cfa));
+		else
+			HF_TRY(type_stack_closure(t, root));
+	}
+	return t->err;
+}
+
+static void type_specials(struct typing *t)
+{
+	for (size_t i = 0; i < t->go->specials.n && !t->err; i++) {
+		const struct go_special_record *s = &t->go->specials.at[i];
+
+		if (s->kind == GO_SPECIAL_FINALIZER && s->object_type)
+			go_offer_pointer(t, s->object,
+					 go_type_get(t->go, go_type_of_rtype(t->go, s->object_type))->elem);
+		if (s->kind != GO_SPECIAL_WEAK) {
+			go_offer_closure(t, s->fn);
+			go_offer_closure(t, s->more[0]);
+		}
+	}
+	hf_vec_each(&t->go->goroutines, g)
+		go_offer_closure(t, g->ctxt);
+}
+
+/* Blocks that nothing live points to, but whose header names a type, may type other garbage. */
+static void queue_dead(struct typing *t, const uint8_t *live)
+{
+	for (uint32_t block = 0; block < t->go->blocks && !t->err; block++)
+		if (t->go->block_type[block] && !(live[block / 8] >> (block % 8) & 1))
+			t->err = hf_vec_push(&t->queue, block);
+}
+
+struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
+{
+	struct go *go = (struct go *)rt;
+	struct typing t = {.go = go};
+	struct hf_err *err;
+
+	go->block_type = hf_calloc(go->blocks, sizeof(uint32_t));
+	if (!go->block_type)
+		return hf_err_nomem();
+	type_headers(&t, live);
+	err = t.err ? t.err : type_globals(&t);
+	if (!err)
+		err = type_stacks(&t);
+	type_specials(&t);
+	if (!err)
+		err = go_typing_settle(&t);
+	if (!err) {
+		queue_dead(&t, live);
+		err = go_typing_settle(&t);
+	}
+	hf_progress("types", go->blocks, go->blocks);
+	hf_vec_deinit(&t.queue);
+	hf_vec_deinit(&t.weak);
+	hf_free(t.scratch.at);
+	return err ? err : go_types_check(go);
+}
