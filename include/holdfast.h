@@ -48,35 +48,37 @@ enum hf_err_code {
 
 struct hf_err;
 
-HF_API enum hf_err_code hf_err_code(const struct hf_err *err);	   /* HF_OK for NULL */
-HF_API const char *hf_err_code_name(enum hf_err_code code);	   /* "FAULT"; static */
-HF_API const char *hf_err_python_name(enum hf_err_code code);	   /* "FaultError"; static */
-HF_API int hf_err_exit_code(const struct hf_err *err);		   /* 0 for NULL; see README, exit codes */
-HF_API const char *hf_err_message(const struct hf_err *err);	   /* one line; valid while err lives */
+HF_API enum hf_err_code hf_err_code(const struct hf_err *err);    /* HF_OK for NULL */
+HF_API const char *hf_err_code_name(enum hf_err_code code);       /* "FAULT"; static */
+HF_API const char *hf_err_python_name(enum hf_err_code code);     /* "FaultError"; static */
+HF_API int hf_err_exit_code(const struct hf_err *err);            /* 0 for NULL; see README, exit codes */
+HF_API const char *hf_err_message(const struct hf_err *err);      /* one line; valid while err lives */
 HF_API bool hf_err_addr(const struct hf_err *err, uint64_t *ret); /* false: the error has no address */
-HF_API void hf_err_destroy(struct hf_err *err);			   /* takes NULL, too */
+HF_API void hf_err_destroy(struct hf_err *err);                   /* takes NULL, too */
 
 /* ---- a session: one target, asked many times ---------------------------------------------------------- */
 
 struct hf_session;
 
 struct hf_options {
-	size_t size;	   /* sizeof(struct hf_options): so that it can grow */
-	bool show_values;  /* give the contents of strings and byte slices, too */
-	bool redact;	   /* leave map keys out of chains */
-	bool debuginfod;   /* ask debuginfod servers (the network) for missing debug files */
-	unsigned workers;  /* threads to work with; 0: two, or one where there is one processor */
+	size_t size;      /* sizeof(struct hf_options): so that it can grow */
+	bool show_values; /* give the contents of strings and byte slices, too */
+	bool redact;      /* leave map keys out of chains */
+	bool debuginfod;  /* ask debuginfod servers (the network) for missing debug files */
+	unsigned workers; /* threads to work with; 0: two, or one where there is one processor */
 };
 
 /* Opens a live process for questions. Nothing stops yet: the first question that needs memory stops the process once,
  * captures what all later ones need, and resumes it.
  * options  NULL for defaults; copied.     ret  caller closes with hf_session_close.
  * Errors: NOTPERM (names the capability), TARGET (no such process, kernel thread, already traced), UNSUPPORTED */
-HF_API struct hf_err *hf_session_open_pid(int pid, const struct hf_options *options, struct hf_session **ret) HF_CHECKED;
+HF_API struct hf_err *hf_session_open_pid(int pid, const struct hf_options *options, struct hf_session **ret)
+	HF_CHECKED;
 /* The same on a core file. exe: the executable, or NULL: the one that the core names.
  * Errors: IO, TARGET (no core, of another machine, exe does not belong to it), BADDATA */
-HF_API struct hf_err *hf_session_open_core(const char *core, const char *exe, const struct hf_options *options,
-					   struct hf_session **ret) HF_CHECKED;
+HF_API struct hf_err *hf_session_open_core(const char *core, const char *exe,
+					   const struct hf_options *options, struct hf_session **ret)
+	HF_CHECKED;
 HF_API void hf_session_close(struct hf_session *s); /* resumes the target, where stopped; takes NULL */
 
 /* Asks the work under way, in any session, to end soon with HF_INTERRUPTED: async-signal-safe. */
@@ -91,11 +93,11 @@ HF_API void hf_progress_set(hf_progress_fn *fn, void *arg);
 struct hf_head {
 	const char *kind;  /* "live" or "core" */
 	const char *label; /* "process 1234 (name)", "core PATH" */
-	int pid;	   /* 0: unknown */
+	int pid;           /* 0: unknown */
 	const char *core;  /* path; NULL where live */
 	const char *exe;   /* path; "" where unknown */
 	double stopped_s;  /* how long the target was stopped, all stops together; 0 for a core */
-	bool complete;	   /* false: something could not be had; a warning says what */
+	bool complete;     /* false: something could not be had; a warning says what */
 	const char *const *warnings;
 	size_t warnings_n;
 };
@@ -104,34 +106,35 @@ HF_API void hf_session_head(const struct hf_session *s, struct hf_head *ret);
 /* Results are trees of plain structs: all they point to is freed with them by hf_result_free. */
 HF_API void hf_result_free(const void *result); /* takes NULL */
 
-#define HF_UNKNOWN UINT64_MAX	    /* this number is not known */
+#define HF_UNKNOWN UINT64_MAX       /* this number is not known */
 #define HF_NOLIMIT (UINT64_MAX - 1) /* a limit that is not set */
 
 /* A named number, in an order that makes sense to read. */
 struct hf_fact {
 	const char *key;   /* "cgroup_current" */
 	const char *label; /* "charged now" */
-	uint64_t value;	   /* HF_UNKNOWN, HF_NOLIMIT */
+	uint64_t value;    /* HF_UNKNOWN, HF_NOLIMIT */
 };
 
 /* ---- overview: is it the heap at all? ------------------------------------------------------------------ */
 
 /* A managed heap, as its runtime counts it and as we walked it. Bytes are of whole slots (size classes). */
 struct hf_heap {
-	const char *runtime;			/* "go" */
-	const char *version;			/* "go1.26.8" */
-	uint64_t objects, bytes;		/* allocated, live or not, as walked */
-	uint64_t live_objects, live_bytes;	/* reached from a root */
+	const char *runtime;                     /* "go" */
+	const char *version;                     /* "go1.26.8" */
+	uint64_t objects, bytes;                 /* allocated, live or not, as walked */
+	uint64_t live_objects, live_bytes;       /* reached from a root */
 	uint64_t garbage_objects, garbage_bytes; /* allocated, reached from none */
 	uint64_t runtime_objects, runtime_bytes; /* allocated, by the runtime's own counters; HF_UNKNOWN */
-	bool exact;				/* the walk and the counters agree */
-	uint64_t in_use, idle, released;	/* spans with objects; free spans; of these given back to the system */
-	uint64_t stacks, metadata;		/* goroutine stacks; the runtime's own structures */
+	bool exact;                              /* the walk and the counters agree */
+	uint64_t in_use, idle,
+		released;          /* spans with objects; free spans; of these given back to the system */
+	uint64_t stacks, metadata; /* goroutine stacks; the runtime's own structures */
 	uint64_t roots, edges, untyped_objects;
 	uint64_t goroutines, gomaxprocs;
-	const char *gc_phase;			/* "off", "mark", "mark termination" */
+	const char *gc_phase;                                  /* "off", "mark", "mark termination" */
 	uint64_t gc_cycles, gc_percent, memory_limit, next_gc; /* gc_percent: HF_NOLIMIT where off */
-	double last_gc_at;			/* unix time; 0: never */
+	double last_gc_at;                                     /* unix time; 0: never */
 };
 
 struct hf_dep {
@@ -154,11 +157,11 @@ struct hf_overview {
 	size_t heaps_n;
 	const struct hf_share *shares; /* largest first; the last is what nothing explains */
 	size_t shares_n;
-	uint64_t shares_total;	       /* of what: the cgroup's charge, or the resident size */
-	const char *shares_of;	       /* "the cgroup's charge", "the resident size", "the heap" */
-	const char *verdict;	       /* key of the largest share: "heap-live", "heap-garbage", "page-cache"... */
-	bool verdict_heap;	       /* it is the heap */
-	const char *verdict_text;      /* one or two sentences */
+	uint64_t shares_total;    /* of what: the cgroup's charge, or the resident size */
+	const char *shares_of;    /* "the cgroup's charge", "the resident size", "the heap" */
+	const char *verdict;      /* key of the largest share: "heap-live", "heap-garbage", "page-cache"... */
+	bool verdict_heap;        /* it is the heap */
+	const char *verdict_text; /* one or two sentences */
 	const char *main_path, *main_version, *vcs; /* build info; "" where there is none */
 	const struct hf_dep *deps;
 	size_t deps_n;
@@ -176,14 +179,15 @@ struct hf_frame {
 
 struct hf_info_object {
 	const char *query; /* as asked */
-	uint64_t addr;	   /* as asked */
+	uint64_t addr;     /* as asked */
 	const char *where; /* "heap", "code", "stack", "data", "runtime", "mapped", "unmapped" */
 	const char *state; /* heap: "live", "garbage", "free"; else "unknown" */
-	uint64_t start, size; /* of the block, variable, function, stack or mapping that holds addr; 0: none */
-	const char *type;     /* heap, data: its type; "" where unknown */
-	const char *path;     /* where in it addr stands: ".Payload[3]", "+24"; "" at its start */
-	const char *text;     /* one line for people: what this is */
-	const char *value;    /* with show_values: strings and bytes; "" otherwise */
+	uint64_t start,
+		size;      /* of the block, variable, function, stack or mapping that holds addr; 0: none */
+	const char *type;  /* heap, data: its type; "" where unknown */
+	const char *path;  /* where in it addr stands: ".Payload[3]", "+24"; "" at its start */
+	const char *text;  /* one line for people: what this is */
+	const char *value; /* with show_values: strings and bytes; "" otherwise */
 	const struct hf_frame *frames; /* code: innermost first */
 	size_t frames_n;
 	uint32_t retainers, roots; /* heap: blocks and roots that point to it */
@@ -193,29 +197,31 @@ struct hf_info {
 	size_t n;
 };
 /* Words: addresses, hexadecimal with 0x or decimal. Errors: USAGE (a word that is no address) */
-HF_API struct hf_err *hf_info(struct hf_session *s, const char *const *words, size_t n, const struct hf_info **ret) HF_CHECKED;
+HF_API struct hf_err *hf_info(struct hf_session *s, const char *const *words, size_t n,
+			      const struct hf_info **ret) HF_CHECKED;
 
 /* ---- why: what holds it? --------------------------------------------------------------------------------- */
 
 struct hf_step {
 	uint64_t addr, size;
 	const char *type; /* "?" where unknown */
-	const char *via;  /* the field, index or key that leads on from here: ".Payload", "[63]", "[\"key\"]"; "" for the
+	const char *
+		via; /* the field, index or key that leads on from here: ".Payload", "[63]", "[\"key\"]"; "" for the
 			     last, and inside a map or the like */
 };
 struct hf_chain {
-	const char *root_kind; /* "global", "goroutine", "finalizer"... */
-	const char *root_name; /* starts with the variable, function or type */
-	const char *root_via;  /* as a step's */
-	uint64_t root_addr;    /* where the pointer stands; 0: a register */
+	const char *root_kind;       /* "global", "goroutine", "finalizer"... */
+	const char *root_name;       /* starts with the variable, function or type */
+	const char *root_via;        /* as a step's */
+	uint64_t root_addr;          /* where the pointer stands; 0: a register */
 	const struct hf_step *steps; /* at least one: the object is the last */
 	size_t n;
 };
 struct hf_why_object {
 	const char *query;
 	uint64_t addr, size;
-	const char *type, *state;   /* as in info */
-	uint64_t count, bytes;	    /* 1 and size; for a type: the live objects that this one stands for */
+	const char *type, *state;      /* as in info */
+	uint64_t count, bytes;         /* 1 and size; for a type: the live objects that this one stands for */
 	const struct hf_chain *chains; /* each from another root, shortest first; none: nothing holds it */
 	size_t n;
 };
@@ -250,16 +256,17 @@ struct hf_top {
 	uint64_t total_count, total_bytes;
 };
 /* limit  rows at most; 0: all. */
-HF_API struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, const struct hf_top **ret) HF_CHECKED;
+HF_API struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, const struct hf_top **ret)
+	HF_CHECKED;
 
 /* ---- goroutines -------------------------------------------------------------------------------------------------- */
 
 struct hf_goroutine_group {
 	const char *function, *created_by, *wait; /* wait: the runtime's words: "chan send" */
 	uint64_t count;
-	double oldest_wait_s;	  /* negative: unknown (no collection since they began to wait) */
+	double oldest_wait_s; /* negative: unknown (no collection since they began to wait) */
 	uint64_t stack_bytes;
-	uint64_t example_id;	  /* a goroutine of the group, the lowest id */
+	uint64_t example_id;           /* a goroutine of the group, the lowest id */
 	const struct hf_frame *frames; /* of the example */
 	size_t frames_n;
 };
@@ -268,7 +275,8 @@ struct hf_goroutines {
 	size_t n;
 	uint64_t left_out, total;
 };
-HF_API struct hf_err *hf_goroutines(struct hf_session *s, size_t limit, const struct hf_goroutines **ret) HF_CHECKED;
+HF_API struct hf_err *hf_goroutines(struct hf_session *s, size_t limit, const struct hf_goroutines **ret)
+	HF_CHECKED;
 
 /* ---- snap: keep it for later ----------------------------------------------------------------------------------- */
 
@@ -297,11 +305,11 @@ enum hf_report_format {
 	HF_REPORT_JSON, /* one object; see docs/json.md */
 };
 struct hf_report_options {
-	size_t size;	  /* sizeof(struct hf_report_options) */
+	size_t size; /* sizeof(struct hf_report_options) */
 	enum hf_report_format format;
-	bool color;	  /* text: with terminal styles */
-	unsigned width;	  /* text: columns; 0: 100 */
-	const char *ask;  /* text: how the user names the target in commands: "-p 1234" */
+	bool color;      /* text: with terminal styles */
+	unsigned width;  /* text: columns; 0: 100 */
+	const char *ask; /* text: how the user names the target in commands: "-p 1234" */
 };
 /* Renders the result of a command ("overview", "info", "why", "top", "goroutines", "snap", "page") as one string, ending
  * in a newline. ret  caller frees with hf_text_free.     Errors: NOMEM, USAGE (no such command) */

@@ -199,6 +199,7 @@ static struct hf_err *sort_edges(struct work *k)
 	for (uint32_t node = 0; node <= k->top; node++) {
 		struct out out = out_of(k, node);
 		uint32_t source = k->number[node];
+		uint32_t last = node < k->g->blocks ? k->g->start[k->g->blocks] : k->held_start[k->holders + 1];
 
 		HF_TRY(step(k));
 		if (source == NONE)
@@ -206,6 +207,8 @@ static struct hf_err *sort_edges(struct work *k)
 		for (uint32_t e = out.at; e < out.end; e++) {
 			uint32_t to = k->number[out.edges[e]];
 
+			if (last - e > 2 * AHEAD)
+				__builtin_prefetch(&k->number[out.edges[e + 2 * AHEAD]]);
 			HF_TRY(step(k));
 			if (to > source)
 				k->semi[to] = hf_min(k->semi[to], source);

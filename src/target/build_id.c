@@ -1,5 +1,7 @@
 #include "core.h"
 
+#include <gelf.h>
+
 #include <stdio.h>
 
 #ifndef NT_GO_BUILD_ID

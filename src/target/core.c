@@ -1,4 +1,6 @@
 #include "core.h"
+
+#include <gelf.h>
 #include "facts.h"
 
 #include <errno.h>

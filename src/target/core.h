@@ -4,7 +4,9 @@
 
 #include "target.h"
 
-#include <gelf.h>
+#include <elf.h>
+
+struct Elf; /* libelf's */
 
 /* A PT_LOAD:
  *
@@ -78,7 +80,7 @@ struct hf_core {
 	int fd;
 	const uint8_t *bytes;
 	size_t size;
-	Elf *elf;
+	struct Elf *elf;
 	uint64_t phoff;
 	size_t phnum;
 	HF_VEC(struct hf_core_seg) segs;

@@ -1,5 +1,7 @@
 #include "core.h"
 
+#include <gelf.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 

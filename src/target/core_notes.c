@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
 #include "core.h"
+
+#include <gelf.h>
 #include "snap.h"
 
 #include <stdio.h>
