@@ -199,7 +199,8 @@ static struct hf_err *sort_edges(struct work *k)
 	for (uint32_t node = 0; node <= k->top; node++) {
 		struct out out = out_of(k, node);
 		uint32_t source = k->number[node];
-		uint32_t last = node < k->g->blocks ? k->g->start[k->g->blocks] : k->held_start[k->holders + 1];
+		uint32_t last =
+			node < k->g->blocks ? k->g->start[k->g->blocks] : k->held_start[k->holders + 1];
 
 		HF_TRY(step(k));
 		if (source == NONE)

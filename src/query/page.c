@@ -3,34 +3,22 @@
 
 #define ROWS 8
 
-/* A live object of a type of that name, and what holds it. */
+/* What most of a type's bytes are held by, and one object of them. */
 static struct hf_err *example_chain(struct hf_session *s, struct hf_page *page, const char *type)
 {
-	uint32_t types = s->rt->ops->types(s->rt);
-	_free_ uint8_t *wanted = hf_calloc(types, 1);
-	struct hf_str name = {0};
+	const struct hf_why *why;
+	struct hf_err *err = hf_why(s, &type, 1, 1, &why);
 
-	if (!wanted)
-		return hf_err_nomem();
-	HF_TRY(hf_session_nearest(s));
-	for (uint32_t i = 0; i < types; i++) {
-		hf_str_truncate(&name, 0);
-		s->rt->ops->type_name(s->rt, i, &name);
-		wanted[i] = !strcmp(hf_str_get(&name), type);
-	}
-	hf_str_deinit(&name);
-	for (uint32_t b = 0; b < s->graph->blocks; b++) {
-		struct hf_chain *chain;
-
-		if (s->nearest[b] == UINT32_MAX || !wanted[s->rt->ops->block_type(s->rt, b)])
-			continue;
-		chain = hf_result_alloc(page, 1, sizeof(*chain));
-		if (!chain)
-			return hf_err_nomem();
-		HF_TRY(hf_chain_nearest(s, page, b, chain));
-		page->example = chain;
-		page->example_type = type;
+	/* A type without a name of its own cannot be asked for: no example then. */
+	if (hf_err_code(err) == HF_USAGE) {
+		hf_err_destroy(err);
 		return NULL;
+	}
+	HF_TRY(err);
+	hf_result_adopt(page, why);
+	if (why->n && why->objects[0].n) {
+		page->example = &why->objects[0].chains[0];
+		page->example_type = type;
 	}
 	return NULL;
 }
