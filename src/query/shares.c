@@ -50,11 +50,15 @@ static void add_heap(struct shares *s, const struct hf_heap *heap)
 
 /* ---- of what ---------------------------------------------------------------------------------- */
 
-/* Most of the cgroup's private memory is not this process's. */
+/* Most of what a cgroup of several processes is charged is not this process's: the private memory of others, or page
+ * cache that any of them may have read. Only cache that dwarfs the process is still taken for its story. */
 static bool is_guest(const struct hf_facts *f)
 {
-	return f->cgroup_procs != 1 && is_known(f->rss_anon) && is_known(f->cgroup_anon) &&
-	       f->rss_anon < f->cgroup_anon / 2;
+	if (f->cgroup_procs == 1 || !is_known(f->rss))
+		return false;
+	if (is_known(f->rss_anon) && is_known(f->cgroup_anon) && f->rss_anon < f->cgroup_anon / 2)
+		return true;
+	return f->rss < f->cgroup_current / 2 && known_or_0(f->cgroup_file) / 8 < f->rss;
 }
 
 static void choose_frame(struct shares *s)

@@ -33,6 +33,13 @@ static void put_u64(struct image *m, size_t at, uint64_t v)
 	memcpy(m->at + at, &v, 8);
 }
 
+#define SWEEPGEN 8
+
+static void put_u32(struct image *m, size_t at, uint32_t v)
+{
+	memcpy(m->at + at, &v, 4);
+}
+
 static size_t off(const struct image *m, enum go_field field)
 {
 	return (size_t)m->go.layout.off[field];
@@ -49,6 +56,7 @@ static void put_span(struct image *m, size_t at, uint64_t elemsize, uint16_t cou
 	put_u64(m, at + off(m, GO_MSPAN_ELEMSIZE), elemsize);
 	memcpy(m->at + at + off(m, GO_MSPAN_ALLOC_COUNT), &count, 2);
 	memcpy(m->at + at + off(m, GO_MSPAN_ALLOC_COUNT_BEFORE_CACHE), &before, 2);
+	put_u32(m, at + off(m, GO_MSPAN_SWEEPGEN), SWEEPGEN + 3); /* cached and swept */
 }
 
 static void put_heap_stats(struct image *m)
@@ -99,11 +107,6 @@ static void put_controller(struct image *m)
 
 static struct image *make_image(void)
 {
-	static const int32_t from_table[GO_FIELDS_N][8] = {
-#define ROW(id, structure, member, ...) [GO_##id] = {__VA_ARGS__},
-		GO_FIELDS(ROW)
-#undef ROW
-	};
 	struct image *m = calloc(1, sizeof(*m));
 	struct hf_mem_range range = {BASE, m->at, SIZE, true};
 	struct hf_err *err = hf_target_open_mem(&range, 1, &m->t);
@@ -111,8 +114,8 @@ static struct image *make_image(void)
 	cr_assert_null(err);
 	m->go.t = m->t;
 	m->go.syms = &m->syms;
-	for (size_t i = 0; i < GO_FIELDS_N; i++)
-		m->go.layout.off[i] = from_table[i][6];
+	go_layout_from_table(&m->go.layout, 26);
+	m->go.sweepgen = SWEEPGEN;
 	m->go.layout.var[GO_VAR_MEMSTATS] = BASE + MEMSTATS;
 	m->go.layout.var[GO_VAR_GCCONTROLLER] = BASE + CONTROLLER;
 	m->go.layout.var[GO_VAR_ALLP] = BASE + ALLP;
@@ -136,6 +139,18 @@ static const struct go_counters *read_counters(struct image *m)
 
 	cr_assert_null(err);
 	return &m->go.counters;
+}
+
+Test(go_stats, span_that_refill_gave_back_is_not_counted_twice)
+{
+	struct image *m = make_image();
+	const struct go_counters *c;
+
+	put_u32(m, SPAN0 + off(m, GO_MSPAN_SWEEPGEN), SWEEPGEN);
+	c = read_counters(m);
+	cr_expect_eq(c->objects, 100 + 20 + 2);
+	cr_expect_eq(c->bytes, 100 * 16 + 20 * 64 + 200000);
+	free_image(m);
 }
 
 Test(go_stats, counters_sum_generations_and_caches)

@@ -163,11 +163,17 @@ static bool add_cached_span(struct go *go, uint64_t span_addr, struct pending *p
 	uint8_t span[SPAN_MAX];
 	int32_t size = go_off(go, MSPAN_SIZE);
 	uint64_t elemsize, used;
+	uint32_t state;
 
 	if (!span_addr)
 		return true;
 	if (hf_err_ignore(hf_target_read(go->t, span_addr, span, (size_t)size)))
 		return false;
+	/* A span that refill has given back, and not yet replaced, is in the statistics already. sweepgen + 3: cached and
+	 * swept; + 1: cached before the sweep began. Source: Go 1.20-1.27 runtime/mheap.go, mspan.sweepgen. */
+	state = hf_load_u32(span + go_off(go, MSPAN_SWEEPGEN)) - go->sweepgen;
+	if (state != 3 && state != 1)
+		return true;
 	elemsize = hf_load_u64(span + go_off(go, MSPAN_ELEMSIZE));
 	used = (uint64_t)hf_load_u16(span + go_off(go, MSPAN_ALLOC_COUNT)) -
 	       hf_load_u16(span + go_off(go, MSPAN_ALLOC_COUNT_BEFORE_CACHE));
@@ -184,8 +190,8 @@ static bool check_span(struct go *go)
 	return size >= 8 && size <= SPAN_MAX && go_off(go, MSPAN_ELEMSIZE) >= 0 &&
 	       go_off(go, MSPAN_ELEMSIZE) <= size - 8 && go_off(go, MSPAN_ALLOC_COUNT) >= 0 &&
 	       go_off(go, MSPAN_ALLOC_COUNT) <= size - 2 && go_off(go, MSPAN_ALLOC_COUNT_BEFORE_CACHE) >= 0 &&
-	       go_off(go, MSPAN_ALLOC_COUNT_BEFORE_CACHE) <= size - 2 && go_has(go, P_MCACHE) &&
-	       go_has(go, MCACHE_ALLOC);
+	       go_off(go, MSPAN_ALLOC_COUNT_BEFORE_CACHE) <= size - 2 && go_off(go, MSPAN_SWEEPGEN) >= 0 &&
+	       go_off(go, MSPAN_SWEEPGEN) <= size - 4 && go_has(go, P_MCACHE) && go_has(go, MCACHE_ALLOC);
 }
 
 static bool add_cache(struct go *go, uint64_t p_addr, size_t span_classes, struct pending *pending)
