@@ -33,6 +33,12 @@ typedef HF_VEC(struct hf_range) range_vec;
 
 /* Sorts ranges and joins those that overlap or lie within a gap of one another, then captures them (or prepares for
  * that). Empties the list. */
+/* Before the stop nothing is captured: what is read then is read on the spot. */
+static struct hf_err *capture_stopped(struct hf_target *t, const struct hf_range *ranges, size_t n)
+{
+	return t->stopped || !t->ops->stop ? hf_target_capture(t, ranges, n) : NULL;
+}
+
 typedef struct hf_err *take_fn(struct hf_target *t, const struct hf_range *ranges, size_t n);
 
 static struct hf_err *take_joined(struct go *go, range_vec *ranges, uint64_t gap, take_fn *take)
@@ -181,7 +187,7 @@ static struct hf_err *read_span_addrs(struct go *go, uint64_t **ret, size_t *ret
 	if (n > SPANS_MAX)
 		return hf_err_at(HF_BADDATA, list, "the runtime's list of spans claims %" PRIu64 " entries",
 				 n);
-	HF_TRY(hf_target_capture(go->t, &(struct hf_range){list, list + n * 8}, 1));
+	HF_TRY(capture_stopped(go->t, &(struct hf_range){list, list + n * 8}, 1));
 	/* A length that lies must not make us allocate: the list's end must be readable. */
 	if (n) {
 		uint64_t last;
@@ -201,7 +207,7 @@ static struct hf_err *read_span_addrs(struct go *go, uint64_t **ret, size_t *ret
 			return err;
 		}
 	}
-	HF_TRY(take_joined(go, &ranges, GAP, hf_target_capture));
+	HF_TRY(take_joined(go, &ranges, GAP, capture_stopped));
 	*ret = take_ptr(addrs);
 	*ret_n = n;
 	return NULL;
