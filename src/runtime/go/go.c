@@ -281,31 +281,58 @@ static struct hf_err *frames(struct hf_runtime *rt, uint64_t pc, struct hf_stack
 }
 
 /* The frame of a goroutine that a stack address is in. */
-static const struct go_frame *frame_at(const struct go *go, const struct go_goroutine *g, uint64_t addr)
-{
-	const struct go_frame *found = NULL;
+struct find_frame {
+	uint64_t addr;
+	struct go_stkframe found;
+	bool is_found;
+};
 
-	hf_vec_each(&go->frames, f)
-		if (&go->goroutines.at[f->goroutine] == g && addr >= f->sp && (!found || f->sp > found->sp))
-			found = f;
-	return found;
+static bool find_frame(void *arg, const struct go_stkframe *frame)
+{
+	struct find_frame *f = arg;
+
+	f->is_found = f->addr >= frame->sp && f->addr < frame->fp;
+	if (f->is_found)
+		f->found = *frame;
+	return !f->is_found;
+}
+
+/* "main.worker.req": the frame's function and its variable that covers the address, where they are known. */
+static struct hf_err *describe_frame(struct go *go, const struct go_goroutine *g, uint64_t addr,
+				     struct hf_str *ret)
+{
+	struct find_frame f = {.addr = addr};
+	const go_locals *locals;
+	const struct go_local *local;
+	bool complete;
+
+	HF_TRY(go_unwind(go, g, find_frame, &f, &complete));
+	if (!f.is_found)
+		return NULL;
+	hf_str_addf(ret, ", in the frame of %s", f.found.func.name);
+	HF_TRY(go_locals_at(go, f.found.call_pc, &locals));
+	local = go_local_find(locals, (int64_t)(addr - f.found.fp), false);
+	if (!local)
+		return NULL;
+	hf_str_addf(ret, ", variable %s", local->name);
+	if (!local->bare_pointer)
+		go_path_name(go, local->type,
+			     local->piece_offset + (addr - f.found.fp - (uint64_t)local->cfa_offset), ret);
+	return NULL;
 }
 
 static struct hf_err *describe(struct hf_runtime *rt, uint64_t addr, struct hf_str *ret)
 {
 	struct go *go = go_of(rt);
 	const struct go_goroutine *g = find_stack(go, addr);
-	const struct go_frame *frame;
 	struct go_func f;
 
 	if (g) {
 		hf_str_addf(ret, "stack of goroutine %" PRIu64 " (%s) [%s]", g->id,
 			    g->function ? g->function : "?", go_wait_reason(go, g));
-		frame = frame_at(go, g, addr);
-		if (addr < g->sp)
-			hf_str_add(ret, ", not in use");
-		else if (frame && go_find_func(go, frame->entry, &f))
-			hf_str_addf(ret, ", in the frame of %s or of a function that it called", f.name);
+		if (addr >= g->sp)
+			return describe_frame(go, g, addr, ret);
+		hf_str_add(ret, ", not in use");
 		return NULL;
 	}
 	if (go_find_func(go, addr, &f))
