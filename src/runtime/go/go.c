@@ -128,6 +128,8 @@ static struct hf_err *capture_globals(struct go *go)
 
 static struct hf_err *prepare(struct hf_runtime *rt)
 {
+	/* The tables of functions are large and constant: read now, they need not be while it is stopped. */
+	HF_TRY(go_modules_read(go_of(rt)));
 	return go_spans_prepare(go_of(rt));
 }
 

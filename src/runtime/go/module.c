@@ -4,6 +4,12 @@
 #define MODULEDATA_MAX (1u << 16)
 #define FUNC_ID_OFFSET 40u /* Go 1.20 to 1.27 runtime/runtime2.go, _func.funcID */
 
+/* What an earlier reading found. */
+struct go_known_modules {
+	struct go_module *at;
+	size_t n;
+};
+
 /* A moduledata's bytes while it is taken apart. */
 struct raw_module {
 	const uint8_t *at;
@@ -157,7 +163,24 @@ static struct hf_err *load_tables(struct go *go, const struct raw_module *raw, s
 	return NULL;
 }
 
-static struct hf_err *read_module(struct go *go, uint64_t addr, uint64_t *ret_next)
+/* The tables of a module that was read before, if it still is the same one: they are large and never change, and while
+ * the target is stopped every millisecond counts. */
+static struct pcln *take_known(struct go_known_modules *known, const struct go_module *m)
+{
+	for (size_t i = 0; i < known->n; i++) {
+		struct go_module *k = &known->at[i];
+
+		if (k->pcln && k->addr == m->addr && k->pclntable == m->pclntable &&
+		    k->pclntable_n == m->pclntable_n && k->ftab == m->ftab && k->ftab_n == m->ftab_n &&
+		    k->pctab == m->pctab && k->pctab_n == m->pctab_n && k->funcnametab == m->funcnametab &&
+		    k->cutab == m->cutab && k->filetab == m->filetab)
+			return take_ptr(k->pcln);
+	}
+	return NULL;
+}
+
+static struct hf_err *read_module(struct go *go, uint64_t addr, struct go_known_modules *known,
+				  uint64_t *ret_next)
 {
 	_free_ uint8_t *bytes = NULL;
 	struct raw_module raw;
@@ -175,7 +198,9 @@ static struct hf_err *read_module(struct go *go, uint64_t addr, uint64_t *ret_ne
 	if (bad >= 0 && bad < size && bytes[bad])
 		return NULL;
 	decode_module(go, &raw, &m);
-	HF_TRY(load_tables(go, &raw, &m));
+	m.pcln = take_known(known, &m);
+	if (!m.pcln)
+		HF_TRY(load_tables(go, &raw, &m));
 	if (hf_err_ignore(hf_vec_reserve(&go->modules, 1))) {
 		destroy_pcln(m.pcln);
 		return hf_err_nomem();
@@ -184,27 +209,40 @@ static struct hf_err *read_module(struct go *go, uint64_t addr, uint64_t *ret_ne
 	return NULL;
 }
 
+static void free_modules(struct go_module *modules, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (modules[i].pcln)
+			destroy_pcln(modules[i].pcln);
+	hf_free(modules);
+}
+
 struct hf_err *go_modules_read(struct go *go)
 {
+	struct go_known_modules known = {go->modules.at, go->modules.n};
 	uint64_t addr = go->layout.var[GO_VAR_FIRSTMODULEDATA], next;
+	struct hf_err *err = NULL;
 
-	go_modules_deinit(go);
-	for (unsigned i = 0; addr; i++, addr = next) {
+	go->modules.at = NULL;
+	go->modules.n = go->modules.cap = 0;
+	for (unsigned i = 0; addr && !err; i++, addr = next) {
+		next = 0;
 		if (i == MODULES_MAX)
-			return hf_err_at(HF_BADDATA, addr, "Go's list of modules has no end: it is damaged");
-		HF_TRY(read_module(go, addr, &next));
+			err = hf_err_at(HF_BADDATA, addr, "Go's list of modules has no end: it is damaged");
+		else
+			err = read_module(go, addr, &known, &next);
 	}
-	if (!go->modules.n)
-		return hf_err(HF_BADDATA, "Go's list of modules is empty: is the process still starting?");
-	return NULL;
+	free_modules(known.at, known.n);
+	if (!err && !go->modules.n)
+		err = hf_err(HF_BADDATA, "Go's list of modules is empty: is the process still starting?");
+	return err;
 }
 
 void go_modules_deinit(struct go *go)
 {
-	hf_vec_each(&go->modules, m)
-		if (m->pcln)
-			destroy_pcln(m->pcln);
-	hf_vec_deinit(&go->modules);
+	free_modules(go->modules.at, go->modules.n);
+	go->modules.at = NULL;
+	go->modules.n = go->modules.cap = 0;
 }
 
 const struct go_module *go_find_module(const struct go *go, uint64_t pc)
