@@ -241,16 +241,19 @@ HF_API struct hf_err *hf_why(struct hf_session *s, const char *const *words, siz
 /* ---- top: what is there most of? ---------------------------------------------------------------------------- */
 
 enum hf_top_by {
-	HF_TOP_BY_TYPE, /* live objects by type */
-	HF_TOP_BY_ROOT, /* live objects by the root that is nearest to them: each is counted once */
+	HF_TOP_BY_TYPE, /* live objects by type; retained: by all objects of the type together */
+	HF_TOP_BY_ROOT, /* by the root that is nearest to them; retained: what no other root reaches. What only
+				several roots together hold is one row of its own */
+	HF_TOP_BY_GOROUTINE, /* the same, of goroutines only */
+	HF_TOP_BY_OBJECT,    /* the objects that retain most, one a row; count: of what it retains */
 };
 struct hf_row {
 	const char *name;
 	uint64_t count, bytes;
-	uint64_t retained_bytes; /* HF_UNKNOWN where not computed */
+	uint64_t retained_bytes; /* what would be garbage without it: itself and all that it dominates */
 };
 struct hf_top {
-	const struct hf_row *rows; /* most bytes first */
+	const struct hf_row *rows; /* by type: most bytes first; otherwise most retained bytes first */
 	size_t n;
 	uint64_t left_out, left_out_bytes; /* rows beyond limit, and theirs */
 	uint64_t total_count, total_bytes;

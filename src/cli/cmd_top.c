@@ -7,12 +7,15 @@ static struct hf_err *ask(struct hf_session *s, const struct hf_args *args, cons
 
 const struct hf_command hf_command_top = {
 	.name = "top",
-	.summary = "what there is most of, by type or by root",
+	.summary = "what there is most of, and who alone holds it",
 	.words = "",
 	.takes = HF_TAKES_LIMIT | HF_TAKES_BY,
-	.detail = "Live objects, most bytes first. --by type (the default), or --by root: each object is "
-		  "counted once, under\n"
-		  "the root that is nearest to it.",
+	.detail = "--by type (the default): live objects, most bytes first, and what the objects of a type "
+		  "retain together.\n"
+		  "--by root, --by goroutine: what only this variable, or the goroutines of this function, "
+		  "hold; what several\n"
+		  "roots hold together is a row of its own. --by object: the objects that retain most.\n"
+		  "Retained: what would be garbage without it. Exact, by dominators.",
 	.example = "holdfast top -p 1234 --by root --limit 5",
 	.example_says = "the five variables or goroutines that hold most",
 	.ask = ask,

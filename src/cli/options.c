@@ -15,7 +15,7 @@
 	X(EXE, "exe", 'e', "EXE", 0, "the executable of the core, where it is not where the core says")      \
 	X(LIMIT, "limit", 0, "N", HF_TAKES_LIMIT, "at most N rows (default 20; 0: all)")                     \
 	X(MAX, "max", 0, "N", HF_TAKES_MAX, "at most N chains an address, or groups a type (default 3)")     \
-	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type or root")                                     \
+	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type, root, goroutine or object")                  \
 	X(OUTPUT, "output", 'o', "FILE", HF_TAKES_OUTPUT, "write to FILE")                                   \
 	X(JSON, "json", 0, NULL, 0, "one JSON object instead of text")                                       \
 	X(VALUES, "show-values", 0, NULL, 0, "show the contents of strings and bytes")                       \
@@ -66,13 +66,20 @@ static struct hf_err *parse_number(const char *option, const char *text, uint64_
 
 static struct hf_err *parse_by(const char *text, enum hf_top_by *ret)
 {
-	if (strcmp(text, "type") == 0)
-		*ret = HF_TOP_BY_TYPE;
-	else if (strcmp(text, "root") == 0)
-		*ret = HF_TOP_BY_ROOT;
-	else
-		return hf_err(HF_USAGE, "--by takes type or root, not '%s'", text);
-	return NULL;
+	static const struct {
+		const char *name;
+		enum hf_top_by by;
+	} keys[] = {{"type", HF_TOP_BY_TYPE},
+		    {"root", HF_TOP_BY_ROOT},
+		    {"goroutine", HF_TOP_BY_GOROUTINE},
+		    {"object", HF_TOP_BY_OBJECT}};
+
+	for (size_t i = 0; i < HF_LEN(keys); i++)
+		if (strcmp(text, keys[i].name) == 0) {
+			*ret = keys[i].by;
+			return NULL;
+		}
+	return hf_err(HF_USAGE, "--by takes type, root, goroutine or object, not '%s'", text);
 }
 
 static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const char *text)

@@ -1,7 +1,8 @@
-/* Semi-NCA: number the nodes depth first; find each one's semidominator, highest number first, over paths that are
- * compressed as they are walked; then, lowest number first, climb from the parent to the first dominator that is not
- * below the semidominator. Plain climbing is quadratic where a target has us climb far again and again: each node knows
- * a jump to a distant dominator, too, which makes a climb logarithmic. All arrays are by number where not said. */
+/* Semi-NCA: number the nodes depth first; find each one's semidominator, highest number first, over paths
+ * that are compressed as they are walked; then, lowest number first, climb from the parent to the first
+ * dominator that is not below the semidominator. Plain climbing is quadratic where a target has us climb
+ * far again and again: each node knows a jump to a distant dominator, too, which makes a climb
+ * logarithmic. All arrays are by number where not said. */
 #include "dominators.h"
 
 #include "../base/workers.h"
@@ -62,7 +63,7 @@ static inline struct out out_of(const struct work *k, uint32_t node)
 	return (struct out){k->held, k->held_start[node], k->held_start[node + 1]};
 }
 
-/* ---- the holders' edges --------------------------------------------------------------------------------- */
+/* ---- the holders' edges -------------------------------------------------------------------------------- */
 
 static struct hf_err *init_work(struct work *k, const struct hf_graph *g, uint32_t holders)
 {
@@ -77,7 +78,7 @@ static struct hf_err *init_work(struct work *k, const struct hf_graph *g, uint32
 			      " can be handled",
 			      nodes, edges, NONE - 1);
 	k->top = g->blocks + holders;
-	k->total = 3 * edges + 5 * nodes;
+	k->total = 4 * edges + 6 * nodes;
 	return hf_interrupt_check();
 }
 
@@ -114,7 +115,7 @@ static struct hf_err *gather_roots(struct work *k, const uint32_t *holder_of_roo
 	return NULL;
 }
 
-/* ---- numbers -------------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------------------- */
 
 static struct hf_err *alloc_numbers(struct work *k)
 {
@@ -155,8 +156,8 @@ static inline struct out number_node(struct work *k, uint32_t node, uint32_t par
 	return out;
 }
 
-/* Numbers what the top reaches. It waits for memory at each turn, so it looks at as little of it as can be: seen has a
- * bit a node, and edges to what has been seen are left to sort_edges. */
+/* Numbers what the top reaches. It waits for memory at each turn, so it looks at as little of it as can
+ * be: seen has a bit a node, and edges to what has been seen are left to sort_edges. */
 static struct hf_err *number_nodes(struct work *k)
 {
 	_free_ uint8_t *seen = hf_calloc((size_t)k->top / 8 + 1, 1);
@@ -191,9 +192,9 @@ static struct hf_err *number_nodes(struct work *k)
 	}
 }
 
-/* Looks at all edges between numbered nodes. Where the target is later, its source is above it in the depth-first tree:
- * the source itself is a candidate, and the edge is done with. The others are counted, or put in k->back, where that
- * is there. */
+/* Looks at all edges between numbered nodes. Where the target is later, its source is above it in the
+ * depth-first tree: the source itself is a candidate, and the edge is done with. The others are counted,
+ * or put in k->back, where that is there. */
 static struct hf_err *sort_edges(struct work *k)
 {
 	for (uint32_t node = 0; node <= k->top; node++) {
@@ -235,15 +236,16 @@ static struct hf_err *gather_back(struct work *k)
 	return k->back ? sort_edges(k) : hf_err_nomem();
 }
 
-/* ---- semidominators ------------------------------------------------------------------------------------- */
+/* ---- semidominators ------------------------------------------------------------------------------------ */
 
-/* A node's way up its depth-first tree, compressed: best is the lowest semidominator from the node to below up. */
+/* A node's way up its depth-first tree, compressed: best is the lowest semidominator from the node to
+ * below up. */
 struct link {
 	uint32_t up, best;
 };
 
-/* The lowest semidominator from v to below the first of its ancestors that has no link yet, i.e. a number below linked.
- * The way there is turned round while we climb, so that we find back without a stack. */
+/* The lowest semidominator from v to below the first of its ancestors that has no link yet, i.e. a number
+ * below linked. The way there is turned round while we climb, so that we find back without a stack. */
 static inline uint32_t find_best(struct link *links, uint32_t v, uint32_t linked)
 {
 	uint32_t below = NONE, root, best;
@@ -293,7 +295,7 @@ static struct hf_err *find_semidominators(struct work *k)
 	return NULL;
 }
 
-/* ---- dominators ----------------------------------------------------------------------------------------- */
+/* ---- dominators ---------------------------------------------------------------------------------------- */
 
 /* Jumps over ancestors, so sized that any ancestor is a logarithmic number of steps and jumps away.
  * Source: Myers, An applicative random-access stack (1983). */
@@ -333,12 +335,15 @@ static struct hf_err *find_dominators(struct work *k)
 /* From numbers to nodes, in place: k->number becomes the dominators by node. */
 static struct hf_err *hand_over(struct work *k, struct hf_dominators **ret)
 {
-	struct hf_dominators *d = hf_calloc(1, sizeof(*d));
+	struct hf_dominators *d;
 
+	for (uint32_t w = 0; w < k->n; w++) {
+		HF_TRY(step(k));
+		k->number[k->order[w]] = w ? k->order[k->parent[w]] : HF_NO_BLOCK;
+	}
+	d = hf_calloc(1, sizeof(*d));
 	if (!d)
 		return hf_err_nomem();
-	for (uint32_t w = 0; w < k->n; w++)
-		k->number[k->order[w]] = w ? k->order[k->parent[w]] : HF_NO_BLOCK;
 	d->blocks = k->g->blocks;
 	d->holders = k->holders;
 	d->n = k->n;
@@ -377,7 +382,7 @@ void hf_dominators_destroy(struct hf_dominators *d)
 	hf_free(d);
 }
 
-/* ---- retained sizes ------------------------------------------------------------------------------------- */
+/* ---- retained sizes ------------------------------------------------------------------------------------ */
 
 static struct hf_err *get_sizes(const struct hf_dominators *d, hf_dominators_sizes_fn *sizes, void *arg,
 				uint64_t *bytes, uint32_t *blocks)

@@ -1,9 +1,9 @@
 /* Who alone holds what: the dominator tree, and exact retained sizes.
  *
- * A node dominates a block where every chain of pointers from a root to the block passes it: without the node, the block
- * is garbage. Holders are the caller's groups of roots (all roots of one variable, all goroutines of one function): a
- * group holds as one. What several holders reach, and no block in between gathers, is shared: only the top node
- * dominates it, and it is retained by none of them. The nodes stand in one numbering:
+ * A node dominates a block where every chain of pointers from a root to the block passes it: without the node
+ * the block is garbage. Holders are the caller's groups of roots (all roots of one variable, all goroutines of
+ * one function): a group holds as one. What several holders reach, and no block in between gathers, is shared:
+ * only the top node dominates it, and it is retained by none of them. The nodes stand in one numbering:
  *
  *   0                  blocks               blocks + holders
  *   | blocks           | holders            | top
@@ -15,11 +15,10 @@
 
 struct hf_dominators {
 	uint32_t blocks, holders;
-	uint32_t n; /* nodes in the tree: the top, all holders, and the live blocks */
-	uint32_t *
-		idom; /* of a node: its nearest dominator; HF_NO_BLOCK for the top and for what is not live */
+	uint32_t n;      /* nodes in the tree: the top, all holders, and the live blocks */
+	uint32_t *idom;  /* by node: its nearest dominator; HF_NO_BLOCK: the top, what is not live */
 	uint32_t *order; /* the n nodes, each after its dominator: the top comes first */
-	/* Made by hf_dominators_measure, by node: what it dominates and, where it is a block, itself. 0 where not live. */
+	/* Made by hf_dominators_measure: what a node dominates and, if it is a block, itself; 0 where not live. */
 	uint64_t *retained; /* bytes */
 	uint32_t *retained_blocks;
 };
@@ -34,14 +33,15 @@ static inline uint32_t hf_dominators_top(const struct hf_dominators *d)
 	return d->blocks + d->holders;
 }
 
-/* Finds the nearest dominator of every live block. What is live follows from the roots: no mark is needed, and the graph
- * is left as it is.
+/* Finds the nearest dominator of every live block. What is live follows from the roots: no mark is needed, and
+ * the graph is left as it is.
  *
- * holder_of_root  borrowed; for each of g->roots a number below holders.     ret  caller frees with hf_dominators_destroy.
- * Errors: NOMEM, INTERRUPTED, USAGE (a holder that is none), UNSUPPORTED (blocks and holders, or edges, beyond 32 bits)
- * Cost: time in edges * log(blocks) at worst, near to edges in practice. Memory at the peak: 28 bytes a live block, and
- * 4 an edge that leads back in depth-first order (half of them in a random graph); 8 a block are left after.
- * Source: Georgiadis, Linear-Time Algorithms for Dominators and Related Problems (2005), 2.3: semi-NCA */
+ * holder_of_root  borrowed; for each of g->roots a number below holders.
+ * ret             caller frees with hf_dominators_destroy.
+ * Errors: NOMEM, INTERRUPTED, USAGE (a holder that is none), UNSUPPORTED (nodes or edges beyond 32 bits)
+ * Cost: time in edges * log(blocks) at worst, near to edges in practice. Memory at the peak: 28 bytes a live
+ * block, and 4 an edge that leads back in depth-first order; 8 a block are left after.
+ * Source: Georgiadis, Linear-Time Algorithms for Dominators and Related Problems (2005): semi-NCA */
 struct hf_err *hf_dominators_create(const struct hf_graph *g, const uint32_t *holder_of_root,
 				    uint32_t holders, struct hf_dominators **ret) HF_CHECKED;
 void hf_dominators_destroy(struct hf_dominators *d); /* takes NULL */

@@ -120,13 +120,17 @@ struct hf_err *hf_holders_number(struct hf_session *s, const void *result, struc
 	uint32_t *holder = hf_result_alloc(result, s->graph->roots.n, sizeof(*holder));
 	struct hf_err *err = holder ? number_roots(s, result, &n, holder) : hf_err_nomem();
 	const char **names = err ? NULL : hf_result_alloc(result, n.names.n, sizeof(*names));
+	uint8_t *kinds = err ? NULL : hf_result_alloc(result, n.names.n, sizeof(*kinds));
 
-	if (!err && !names)
+	if (!err && (!names || !kinds))
 		err = hf_err_nomem();
 	if (!err) {
 		if (n.names.n)
 			memcpy(names, n.names.at, n.names.n * sizeof(*names));
-		*ret = (struct hf_holders){.of_root = holder, .names = names, .n = (uint32_t)n.names.n};
+		for (size_t i = 0; i < s->graph->roots.n; i++)
+			kinds[holder[i]] = s->graph->roots.at[i].kind;
+		*ret = (struct hf_holders){
+			.of_root = holder, .names = names, .kinds = kinds, .n = (uint32_t)n.names.n};
 	}
 	hf_map64_deinit(&n.at);
 	hf_vec_deinit(&n.names);

@@ -127,6 +127,7 @@ void hf_session_close(struct hf_session *s)
 {
 	if (!s)
 		return;
+	hf_session_free_dominators(s);
 	hf_graph_destroy(s->graph);
 	if (s->rt)
 		s->rt->ops->close(s->rt);

@@ -10,6 +10,9 @@
 #include "../target/facts.h"
 #include "../target/target.h"
 
+struct hf_dominators;
+struct hf_holders;
+
 struct hf_session {
 	struct hf_target *t;
 	struct hf_syms *syms;
@@ -23,6 +26,10 @@ struct hf_session {
 	uint32_t *nearest;     /* the root at the start of that way; UINT32_MAX: garbage */
 	const char **warnings; /* for the head; rebuilt when asked */
 	char *exe;
+	/* retained.c: who alone holds what; all NULL before it was asked */
+	struct hf_dominators *dominators;
+	struct hf_holders *holders;
+	void *holders_memory; /* a result that the names live in */
 };
 
 /* Stops, captures, resumes, walks and marks; once. Errors: of all of these; TARGET (no runtime that we know). */
@@ -31,6 +38,10 @@ struct hf_err *hf_session_load(struct hf_session *s) HF_CHECKED;
 struct hf_err *hf_session_type(struct hf_session *s) HF_CHECKED;
 /* And the nearest root of each live block; once. Cost: 8 bytes a block, every edge once. */
 struct hf_err *hf_session_nearest(struct hf_session *s) HF_CHECKED;
+
+/* And the dominators with their sums, over the holders of hf_holders_number; once. */
+struct hf_err *hf_session_dominators(struct hf_session *s) HF_CHECKED;
+void hf_session_free_dominators(struct hf_session *s);
 
 /* A result: plain structs in memory of its own, freed by hf_result_free. */
 struct hf_arena *hf_result_arena(const void *result);
@@ -60,6 +71,7 @@ struct hf_err *hf_chain_nearest(struct hf_session *s, const void *result, uint32
 struct hf_holders {
 	const uint32_t *of_root; /* a holder's number a root */
 	const char *const *names;
+	const uint8_t *kinds; /* enum hf_root_kind of one of its roots */
 	uint32_t n;
 };
 struct hf_err *hf_holders_number(struct hf_session *s, const void *result, struct hf_holders *ret) HF_CHECKED;

@@ -1,5 +1,5 @@
 /* top: what there is most of. */
-#include "session.h"
+#include "retained.h"
 
 #include "../base/vec.h"
 #include "../base/workers.h"
@@ -20,8 +20,16 @@ static int compare_bytes(const void *a, const void *b)
 	return x->bytes != y->bytes ? (x->bytes < y->bytes ? 1 : -1) : strcmp(x->name, y->name);
 }
 
-/* Rows of one name become one; sorted by bytes, cut at the limit. */
-static struct hf_err *finish(struct hf_top *result, rows_vec *rows, size_t limit)
+static int compare_retained(const void *a, const void *b)
+{
+	const struct hf_row *x = a, *y = b;
+
+	return x->retained_bytes != y->retained_bytes ? (x->retained_bytes < y->retained_bytes ? 1 : -1)
+						      : compare_bytes(a, b);
+}
+
+/* Rows of one name become one; sorted, cut at the limit. */
+static struct hf_err *finish(struct hf_top *result, rows_vec *rows, enum hf_top_by by, size_t limit)
 {
 	struct hf_row *kept;
 	size_t n = 0;
@@ -29,18 +37,18 @@ static struct hf_err *finish(struct hf_top *result, rows_vec *rows, size_t limit
 	if (rows->n)
 		qsort(rows->at, rows->n, sizeof(*rows->at), compare_names);
 	for (size_t i = 0; i < rows->n; i++) {
-		result->total_count += rows->at[i].count;
-		result->total_bytes += rows->at[i].bytes;
 		if (n && !strcmp(rows->at[n - 1].name, rows->at[i].name)) {
 			rows->at[n - 1].count += rows->at[i].count;
 			rows->at[n - 1].bytes += rows->at[i].bytes;
+			rows->at[n - 1].retained_bytes += rows->at[i].retained_bytes;
 		} else {
 			rows->at[n++] = rows->at[i];
 		}
 	}
 	rows->n = n;
 	if (n)
-		qsort(rows->at, n, sizeof(*rows->at), compare_bytes);
+		qsort(rows->at, n, sizeof(*rows->at),
+		      by == HF_TOP_BY_TYPE ? compare_bytes : compare_retained);
 	result->n = limit ? hf_min(limit, n) : n;
 	for (size_t i = result->n; i < n; i++) {
 		result->left_out++;
@@ -59,9 +67,11 @@ static struct hf_err *by_type(struct hf_session *s, struct hf_top *result, rows_
 {
 	uint32_t n = s->rt->ops->types(s->rt);
 	_free_ struct hf_row *all = hf_calloc(n, sizeof(*all));
+	_free_ uint64_t *retained = hf_calloc(n, sizeof(*retained));
 
-	if (!all)
+	if (!all || !retained)
 		return hf_err_nomem();
+	HF_TRY(hf_retained_by_type(s, retained));
 	for (uint32_t b = 0; b < s->graph->blocks; b++) {
 		struct hf_row *row;
 
@@ -78,37 +88,127 @@ static struct hf_err *by_type(struct hf_session *s, struct hf_top *result, rows_
 			continue;
 		s->rt->ops->type_name(s->rt, i, &name);
 		all[i].name = hf_result_take_str(result, &name);
-		all[i].retained_bytes = HF_UNKNOWN;
+		all[i].retained_bytes = retained[i];
 		HF_TRY(hf_vec_push(rows, all[i]));
 	}
 	return NULL;
 }
 
-static struct hf_err *by_root(struct hf_session *s, struct hf_top *result, rows_vec *rows)
+/* What no single holder holds alone: the blocks that only the top of the tree dominates, and theirs. */
+static struct hf_row shared_row(struct hf_session *s)
 {
-	struct hf_holders holders;
+	const struct hf_dominators *d = s->dominators;
+	struct hf_row row = {.name = "(held by several roots)"};
 
-	HF_TRY(hf_session_nearest(s));
-	HF_TRY(hf_holders_number(s, result, &holders));
-	HF_TRY(hf_vec_reserve(rows, holders.n));
-	for (uint32_t i = 0; i < holders.n; i++)
-		rows->at[rows->n++] = (struct hf_row){.name = holders.names[i], .retained_bytes = HF_UNKNOWN};
-	for (uint32_t b = 0; b < s->graph->blocks; b++) {
-		struct hf_row *row;
+	for (uint32_t b = 0; b < d->blocks; b++)
+		if (d->idom[b] == hf_dominators_top(d)) {
+			row.count += d->retained_blocks[b];
+			row.bytes += d->retained[b];
+		}
+	row.retained_bytes = row.bytes;
+	return row;
+}
 
-		if (s->nearest[b] == UINT32_MAX)
-			continue;
-		row = &rows->at[holders.of_root[s->nearest[b]]];
-		row->count++;
-		row->bytes += s->rt->ops->block(s->rt, b).size;
+static bool is_goroutine(uint8_t kind)
+{
+	return kind == HF_ROOT_GOROUTINE || kind == HF_ROOT_STACK || kind == HF_ROOT_REGISTER;
+}
+
+/* Bytes and count are of what a holder alone holds, so that the rows add up to all that is live. */
+static struct hf_err *by_root(struct hf_session *s, bool goroutines, rows_vec *rows)
+{
+	struct hf_row shared;
+
+	HF_TRY(hf_session_dominators(s));
+	HF_TRY(hf_vec_reserve(rows, (size_t)s->holders->n + 1));
+	for (uint32_t i = 0; i < s->holders->n; i++) {
+		uint32_t node = hf_dominators_holder(s->dominators, i);
+		uint64_t bytes = s->dominators->retained[node];
+
+		if (s->dominators->retained_blocks[node] &&
+		    (!goroutines || is_goroutine(s->holders->kinds[i])))
+			rows->at[rows->n++] = (struct hf_row){.name = s->holders->names[i],
+							      .count = s->dominators->retained_blocks[node],
+							      .bytes = bytes,
+							      .retained_bytes = bytes};
 	}
-	/* Who is nearest to nothing is listed by nobody. */
-	for (size_t i = 0; i < rows->n;)
-		if (rows->at[i].count)
-			i++;
-		else
-			rows->at[i] = rows->at[--rows->n];
+	shared = shared_row(s);
+	if (!goroutines && shared.count)
+		rows->at[rows->n++] = shared;
 	return NULL;
+}
+
+/* Keeps the n largest of what it is given: a heap with the smallest of them on top. */
+struct largest {
+	uint32_t *at;
+	size_t n, cap;
+	const uint64_t *key;
+};
+
+static void sink(struct largest *l, size_t i)
+{
+	for (;;) {
+		size_t child = 2 * i + 1;
+		uint32_t v = l->at[i];
+
+		if (child + 1 < l->n && l->key[l->at[child + 1]] < l->key[l->at[child]])
+			child++;
+		if (child >= l->n || l->key[v] <= l->key[l->at[child]])
+			return;
+		l->at[i] = l->at[child];
+		l->at[child] = v;
+		i = child;
+	}
+}
+
+static void keep_if_large(struct largest *l, uint32_t v)
+{
+	if (l->n < l->cap) {
+		l->at[l->n++] = v;
+		if (l->n == l->cap)
+			for (size_t i = l->n / 2; i-- > 0;)
+				sink(l, i);
+	} else if (l->cap && l->key[v] > l->key[l->at[0]]) {
+		l->at[0] = v;
+		sink(l, 0);
+	}
+}
+
+static struct hf_err *by_object(struct hf_session *s, struct hf_top *result, size_t limit, rows_vec *rows)
+{
+	struct largest l = {.cap = limit && limit < s->graph->blocks ? limit : s->graph->blocks};
+	_free_ uint32_t *at = hf_malloc(l.cap * sizeof(*at));
+
+	if (!at)
+		return hf_err_nomem();
+	HF_TRY(hf_session_dominators(s));
+	l.at = at;
+	l.key = s->dominators->retained;
+	for (uint32_t b = 0; b < s->graph->blocks; b++)
+		if (hf_graph_is_live(s->graph, b))
+			keep_if_large(&l, b);
+	for (size_t i = 0; i < l.n; i++) {
+		struct hf_block block = s->rt->ops->block(s->rt, at[i]);
+		struct hf_str name = {0};
+
+		hf_str_addf(&name, "0x%" PRIx64 " ", block.addr);
+		s->rt->ops->type_name(s->rt, s->rt->ops->block_type(s->rt, at[i]), &name);
+		HF_TRY(hf_vec_push(rows,
+				   ((struct hf_row){.name = hf_result_take_str(result, &name),
+						    .count = s->dominators->retained_blocks[at[i]],
+						    .bytes = block.size,
+						    .retained_bytes = s->dominators->retained[at[i]]})));
+	}
+	return NULL;
+}
+
+/* What is live in all: objects may stand in several rows, or in none. */
+static void set_totals(struct hf_session *s, struct hf_top *result)
+{
+	uint32_t top = hf_dominators_top(s->dominators);
+
+	result->total_count = s->dominators->retained_blocks[top];
+	result->total_bytes = s->dominators->retained[top];
 }
 
 struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, const struct hf_top **ret)
@@ -119,14 +219,20 @@ struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, con
 
 	HF_TRY(hf_session_type(s));
 	HF_TRY(hf_result_new(sizeof(*result), &result));
-	err = by == HF_TOP_BY_ROOT ? by_root(s, result, &rows) : by_type(s, result, &rows);
+	if (by == HF_TOP_BY_TYPE)
+		err = by_type(s, result, &rows);
+	else if (by == HF_TOP_BY_OBJECT)
+		err = by_object(s, result, limit, &rows);
+	else
+		err = by_root(s, by == HF_TOP_BY_GOROUTINE, &rows);
 	if (!err)
-		err = finish(result, &rows, limit);
+		err = finish(result, &rows, by, limit);
 	hf_vec_deinit(&rows);
 	if (err) {
 		hf_result_free(result);
 		return err;
 	}
+	set_totals(s, result);
 	*ret = result;
 	return NULL;
 }

@@ -25,8 +25,8 @@ static void assert_err(struct hf_err *err, enum hf_err_code code, const char *pa
 
 /* ---- small graphs with known answers ---- */
 
-/* Up to 8 blocks, 3 roots and 2 holders; edges end with {0, 0}, roots with HF_NO_BLOCK. Nodes: H and I are the holders,
- * T is the top, - is none. */
+/* Up to 8 blocks, 3 roots and 2 holders; edges end with {0, 0}, roots with HF_NO_BLOCK. Nodes: H and I are
+ * the holders, T is the top, - is none. */
 static const struct {
 	const char *what;
 	struct test_edge edges[10];

@@ -43,7 +43,8 @@ static uint32_t comb_idom(uint32_t b, uint32_t n)
 	return b % 2 ? b - 1 : b ? b - 2 : n;
 }
 
-/* Layers of 64, each block to all of the next layer; but the last of a layer alone leads on from every third. */
+/* Layers of 64, each block to all of the next layer; but the last of a layer alone leads on from every
+ * third. */
 static struct hf_err *layer_edges(struct hf_graph_chunk *c, uint32_t b, uint32_t n)
 {
 	uint32_t next = (b / 64 + 1) * 64;
@@ -67,8 +68,8 @@ static uint32_t layer_idom(uint32_t b, uint32_t n)
 	return (layer / 3 * 3 - 1) * 64 + 63;
 }
 
-/* A list of half of the blocks; its end and its begin lead to all of the others: each climbs the whole list, if it climbs
- * by steps. */
+/* A list of half of the blocks; its end and its begin lead to all of the others: each climbs the whole
+ * list, if it climbs by steps. */
 static struct hf_err *climb_edges(struct hf_graph_chunk *c, uint32_t b, uint32_t n)
 {
 	if (b + 1 < n / 2)
@@ -84,7 +85,8 @@ static uint32_t climb_idom(uint32_t b, uint32_t n)
 	return b >= n / 2 ? 0 : list_idom(b, n);
 }
 
-/* Two rails: down one, a rung from each to the other, and up the other: what iterates settles one block a round. */
+/* Two rails: down one, a rung from each to the other, and up the other: what iterates settles one block a
+ * round. */
 static struct hf_err *rail_edges(struct hf_graph_chunk *c, uint32_t b, uint32_t n)
 {
 	uint32_t half = n / 2;

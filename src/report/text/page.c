@@ -103,7 +103,7 @@ void hf_text_page(struct hf_text *t, const struct hf_head *head, const void *res
 	for (size_t i = 0; i < o->heaps_n; i++)
 		show_heap(t, &o->heaps[i]);
 	show_rows(t, "live objects by type", "type", page->types, TYPE_ROWS);
-	show_rows(t, "live objects by nearest root", "root", page->roots, ROOT_ROWS);
+	show_rows(t, "what one root alone holds", "root", page->roots, ROOT_ROWS);
 	show_goroutines(t, page->goroutines);
 	show_example(t, page);
 	show_hints(t, head, page);

@@ -1,5 +1,15 @@
 #include "text.h"
 
+/* By root, what is listed is what is retained: one column says both. */
+static bool retained_says_more(const struct hf_top *top)
+{
+	for (size_t i = 0; i < top->n; i++)
+		if (top->rows[i].retained_bytes != HF_UNKNOWN &&
+		    top->rows[i].retained_bytes != top->rows[i].bytes)
+			return true;
+	return false;
+}
+
 void hf_text_rows(struct hf_text *t, size_t indent, const struct hf_top *top, const char *what, size_t max)
 {
 	const struct hf_column with_retained[] = {
@@ -12,7 +22,7 @@ void hf_text_rows(struct hf_text *t, size_t indent, const struct hf_top *top, co
 		{"count", .right = true},
 		{what, .flexible = true},
 	};
-	bool retained = top->n && top->rows[0].retained_bytes != HF_UNKNOWN;
+	bool retained = retained_says_more(top);
 	struct hf_table table = {.columns = retained ? with_retained : plain,
 				 .columns_n = retained ? HF_LEN(with_retained) : HF_LEN(plain)};
 
