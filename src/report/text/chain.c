@@ -108,9 +108,12 @@ static void print(struct hf_text *t, size_t indent, const struct hf_chain *chain
 {
 	size_t column = indent, n = e->runs.n;
 	size_t skip_from = n > RUNS_MAX ? RUNS_MAX / 2 : n, skip_to = n > RUNS_MAX ? n - RUNS_MAX / 2 : n;
-	struct hf_str piece = {0};
+	struct hf_str piece = {0}, name = {0};
 
-	hf_str_add_clean(&piece, *chain->root_name ? chain->root_name : chain->root_kind);
+	hf_str_add_short(&name, *chain->root_name ? chain->root_name : chain->root_kind);
+	hf_str_add_clean(&piece, hf_str_get(&name));
+	piece.failed |= name.failed;
+	hf_str_deinit(&name);
 	if (n && has_long_name(chain))
 		hf_str_add(&piece, ": ");
 	place(t, indent, &column, &piece);
@@ -147,7 +150,7 @@ static void add_step(struct hf_table *table, const struct hf_step *step)
 {
 	hf_table_add(table, "0x%" PRIx64, step->addr);
 	hf_table_add(table, "%s", hf_show_size(step->size).s);
-	hf_table_add(table, "%s", step->type);
+	hf_table_add_name(table, "", step->type);
 	hf_table_add(table, "%s", step->via);
 }
 
@@ -167,7 +170,7 @@ void hf_text_chain_steps(struct hf_text *t, size_t indent, const struct hf_chain
 	else
 		hf_table_add(&table, "%s", "");
 	hf_table_add(&table, "%s", "");
-	hf_table_add(&table, "%s %s", chain->root_kind, chain->root_name);
+	hf_table_add_name(&table, chain->root_kind, chain->root_name);
 	hf_table_add(&table, "%s", chain->root_via);
 	for (size_t i = 0; i < chain->n; i++) {
 		if (skipped && i == STEPS_HEAD) {

@@ -16,8 +16,8 @@ void hf_text_groups(struct hf_text *t, size_t indent, const struct hf_goroutines
 		hf_table_add(&table, "%s",
 			     group->oldest_wait_s < 0 ? "" : hf_show_duration(group->oldest_wait_s).s);
 		hf_table_add(&table, "%s", hf_show_size(group->stack_bytes).s);
-		hf_table_add(&table, "%s", group->function);
-		hf_table_add(&table, "%s", group->created_by);
+		hf_table_add_name(&table, "", group->function);
+		hf_table_add_name(&table, "", group->created_by);
 	}
 	hf_table_print(&table, t, indent);
 }
@@ -30,7 +30,7 @@ void hf_text_frames(struct hf_text *t, size_t indent, const struct hf_frame *fra
 	for (size_t i = 0; i < hf_min(n, max); i++) {
 		const struct hf_frame *frame = &frames[i];
 
-		hf_table_add(&table, "%s%s", frame->function, frame->inlined ? " (inlined)" : "");
+		hf_table_add_name(&table, frame->inlined ? "(inlined)" : "", frame->function);
 		if (*frame->file)
 			hf_table_add(&table, "%s:%u", frame->file, frame->line);
 		else

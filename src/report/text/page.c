@@ -53,11 +53,16 @@ static void show_goroutines(struct hf_text *t, const struct hf_goroutines *g)
 
 static void show_example(struct hf_text *t, const struct hf_page *page)
 {
+	struct hf_str type = {0};
+
 	if (!page->example || !page->example->n)
 		return;
 	hf_text_end(t);
 	hf_text_styled(t, HF_STYLE_BOLD, "example");
-	hf_text_line(t, "  what holds one %s", page->example_type);
+	hf_str_add_short(&type, page->example_type);
+	hf_text_line(t, "  what holds one %s", hf_str_get(&type));
+	t->out.failed |= type.failed;
+	hf_str_deinit(&type);
 	hf_text_spaces(t, 2);
 	hf_text_chain_expression(t, 2, page->example);
 	hf_text_chain_steps(t, 2, page->example);
@@ -65,13 +70,15 @@ static void show_example(struct hf_text *t, const struct hf_page *page)
 
 static void show_hints(struct hf_text *t, const struct hf_head *head, const struct hf_page *page)
 {
-	static const struct hf_column columns[] = {{.flexible = true}, {.flexible = true}};
+	static const struct hf_column columns[] = {{.flexible = false}, {.flexible = true}};
 	struct hf_table table = {.columns = columns, .columns_n = HF_LEN(columns)};
 	bool live = strcmp(head->kind, "live") == 0;
-	struct hf_str word = {0};
+	struct hf_str word = {0}, type = {0};
 
-	if (page->example_type && *page->example_type)
-		hf_str_add_shell(&word, page->example_type);
+	if (page->example_type && *page->example_type) {
+		hf_str_add_short(&type, page->example_type);
+		hf_str_add_shell(&word, hf_str_get(&type));
+	}
 	title(t, "next");
 	if (word.n) {
 		hf_table_add(&table, "holdfast why %s %s", t->ask, hf_str_get(&word));
@@ -86,8 +93,9 @@ static void show_hints(struct hf_text *t, const struct hf_head *head, const stru
 		hf_table_add(&table, "keep this moment: questions on it stop nothing");
 	}
 	hf_table_print(&table, t, 2);
-	t->out.failed |= word.failed;
+	t->out.failed |= word.failed | type.failed;
 	hf_str_deinit(&word);
+	hf_str_deinit(&type);
 }
 
 void hf_text_page(struct hf_text *t, const struct hf_head *head, const void *result)

@@ -21,6 +21,16 @@ void hf_table_add(struct hf_table *table, const char *fmt, ...)
 		table->cells.failed = true;
 }
 
+void hf_table_add_name(struct hf_table *table, const char *prefix, const char *name)
+{
+	struct hf_str brief = {0};
+
+	hf_str_add_short(&brief, name);
+	hf_table_add(table, *prefix ? "%s %s" : "%s%s", prefix, hf_str_get(&brief));
+	table->cells.failed |= brief.failed;
+	hf_str_deinit(&brief);
+}
+
 struct cell {
 	const char *s;
 	size_t n;

@@ -126,11 +126,14 @@ void hf_text_item(struct hf_text *t, struct hf_line *line, enum hf_style style, 
 
 void hf_text_left_out(struct hf_text *t, size_t indent, uint64_t n, const char *what, const char *how)
 {
+	size_t word = strcspn(what, " ");
+
 	if (!n)
 		return;
 	hf_text_spaces(t, indent);
-	hf_text_styled(t, HF_STYLE_DIM, "... and %s more%s%s%s", hf_show_count(n).s, *what ? " " : "", what,
-		       how);
+	/* "1 more group": its first word is the plural. */
+	hf_text_styled(t, HF_STYLE_DIM, "... and %s more%s%.*s%s%s", hf_show_count(n).s, *what ? " " : "",
+		       (int)(word - (n == 1 && word)), what, what + word, how);
 	hf_text_end(t);
 }
 

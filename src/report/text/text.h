@@ -77,6 +77,9 @@ struct hf_table {
 
 /* Adds the next cell, row by row. */
 void hf_table_add(struct hf_table *table, const char *fmt, ...) HF_PRINTF(2, 3);
+/* The same for a name of code or of a type, which is shown without the folders of its package paths; prefix: "" or a
+ * word before it. */
+void hf_table_add_name(struct hf_table *table, const char *prefix, const char *name);
 /* Prints the rows, the last one filled up with empty cells, and frees what the table holds. */
 void hf_table_print(struct hf_table *table, struct hf_text *t, size_t indent);
 

@@ -34,7 +34,7 @@ void hf_text_rows(struct hf_text *t, size_t indent, const struct hf_top *top, co
 		hf_table_add(&table, "%s", hf_show_count(row->count).s);
 		if (retained)
 			hf_table_add(&table, "%s", hf_show_size(row->retained_bytes).s);
-		hf_table_add(&table, "%s", row->name);
+		hf_table_add_name(&table, "", row->name);
 	}
 	hf_table_print(&table, t, indent);
 }

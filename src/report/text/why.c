@@ -36,7 +36,7 @@ void hf_text_why(struct hf_text *t, const struct hf_head *head, const void *resu
 	}
 	if (why->left_out) {
 		hf_text_end(t);
-		hf_text_left_out(t, 0, why->left_out, "groups that are held in other ways",
+		hf_text_left_out(t, 0, why->left_out, "groups held in other ways",
 				 " (a larger --max shows them)");
 	}
 }

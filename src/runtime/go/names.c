@@ -37,8 +37,11 @@ static void add_assertion(struct go *go, const struct go_type *type, uint64_t wo
 {
 	uint32_t dynamic = type->count ? go_iface_type(go, word) : go_eface_type(go, word);
 
-	if (dynamic)
-		hf_str_addf(ret, ".(%s)", go_type_name(go, dynamic));
+	if (!dynamic)
+		return;
+	hf_str_add(ret, ".(");
+	hf_str_add_short(ret, go_type_name(go, dynamic));
+	hf_str_addc(ret, ')');
 }
 
 /* The path to offset; *ret_type: the innermost scalar's type, *ret_offset: where in it. */
