@@ -128,8 +128,9 @@ struct hf_heap {
 	uint64_t runtime_objects, runtime_bytes; /* allocated, by the runtime's own counters; HF_UNKNOWN */
 	bool exact;                              /* the walk and the counters agree */
 	uint64_t in_use, idle,
-		released;          /* spans with objects; free spans; of these given back to the system */
-	uint64_t stacks, metadata; /* goroutine stacks; the runtime's own structures */
+		released;           /* spans with objects; free spans; of these given back to the system */
+	uint64_t stacks, metadata;  /* goroutine stacks; the runtime's own structures */
+	uint64_t dangling_pointers; /* of live objects, to free memory: the self-check of the walk; 0 */
 	uint64_t roots, edges, untyped_objects;
 	uint64_t goroutines, gomaxprocs;
 	const char *gc_phase;                                  /* "off", "mark", "mark termination" */

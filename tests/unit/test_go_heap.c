@@ -65,6 +65,27 @@ Test(go_heap, sound_spans_are_counted_and_numbered)
 	}
 }
 
+Test(go_heap, span_caught_in_the_sweep_keeps_what_is_marked)
+{
+	/* freeindex is reset already, the marks are not yet the allocation bits: slots 0, 1, 2 and 3 would be lost. */
+	*(uint16_t *)span_field(0, GO_MSPAN_FREEINDEX) = 0;
+	put64(fake.meta + BITS, 0);
+	put64(span_field(0, GO_MSPAN_GCMARK_BITS), meta_addr(BITS + 0x80));
+	put64(fake.meta + BITS + 0x80, 0x2f);
+	put32(span_field(0, GO_MSPAN_SWEEPGEN), UINT32_MAX); /* the heap's is 0 */
+	walk();
+	cr_assert_eq(go.objects, 5 + 2 + 1 + 3);
+	cr_assert(has_edge(heap_addr(SMALL), heap_addr(SMALL + 64)));
+}
+
+Test(go_heap, marks_of_a_span_that_is_not_swept_now_are_no_allocations)
+{
+	put64(span_field(0, GO_MSPAN_GCMARK_BITS), meta_addr(BITS + 0x80));
+	put64(fake.meta + BITS + 0x80, 0xff);
+	walk();
+	cr_assert_eq(go.objects, 5 + 2 + 1 + 3);
+}
+
 Test(go_heap, addresses_outside_of_objects_are_no_blocks)
 {
 	static const uint32_t none[] = {SMALL + 256 /* free */,

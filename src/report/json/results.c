@@ -42,6 +42,7 @@ static json_t *heap(struct hf_json *j, const struct hf_heap *heap)
 		{"roots", heap->roots},
 		{"edges", heap->edges},
 		{"untyped_objects", heap->untyped_objects},
+		{"dangling_pointers", heap->dangling_pointers},
 		{"goroutines", heap->goroutines},
 		{"gomaxprocs", heap->gomaxprocs},
 		{"gc_cycles", heap->gc_cycles},

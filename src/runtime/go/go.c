@@ -460,6 +460,7 @@ static const struct hf_runtime_ops go_ops = {
 	.scan = go_scan,
 	.roots = go_roots,
 	.late_roots = go_late_roots,
+	.count_dangling = go_count_dangling,
 	.type_blocks = go_type_blocks,
 	.find_block = find_block,
 	.where = where,

@@ -168,6 +168,7 @@ struct go {
 	struct hf_map64 arena_meta; /* 1.20, 1.21: arena number -> its heapArena */
 	bool capture_values;        /* small blocks without pointers, too, for --show-values */
 	uint64_t damaged_spans, miscounted_spans, damaged_objects;
+	uint64_t to_free; /* pointers of objects, live or not, to slots that are not allocated */
 
 	/* goroutine.c, stack.c, roots.c */
 	HF_VEC(struct go_goroutine) goroutines; /* but for dead and idle ones */
@@ -289,6 +290,7 @@ struct hf_err *go_walk_pointers(struct go *go, uint32_t block, go_pointer_fn *fn
 /* Builds the masks of all types that headers name; go_scan only looks them up, from any thread. */
 struct hf_err *go_scan_prepare(struct go *go) HF_CHECKED;
 size_t go_scan_chunks(struct hf_runtime *rt);
+struct hf_err *go_count_dangling(struct hf_runtime *rt, const uint8_t *live, uint64_t *ret) HF_CHECKED;
 struct hf_err *go_scan(struct hf_runtime *rt, size_t chunk, struct hf_graph_chunk *ret) HF_CHECKED;
 
 /* ---- goroutine.c, stack.c ------------------------------------------------------------------------------------- */

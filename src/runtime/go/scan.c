@@ -147,8 +147,17 @@ size_t go_scan_chunks(struct hf_runtime *rt)
 struct collect {
 	struct go *go;
 	struct hf_graph_chunk *chunk;
+	uint64_t to_free; /* pointers to slots that are not allocated */
 	struct hf_err *err;
 };
+
+/* A slot of a span in use, but not an allocated one. */
+static bool is_free_slot(const struct go *go, uint64_t value)
+{
+	const struct go_span *span = go_find_span(go, value);
+
+	return span && value < span->objects_end;
+}
 
 static bool collect_edge(void *arg, uint64_t offset, uint64_t value)
 {
@@ -156,8 +165,10 @@ static bool collect_edge(void *arg, uint64_t offset, uint64_t value)
 	uint32_t block = go_find_block(c->go, value);
 
 	(void)offset;
-	if (block == HF_NO_BLOCK)
+	if (block == HF_NO_BLOCK) {
+		c->to_free += is_free_slot(c->go, value);
 		return true;
+	}
 	c->err = hf_graph_edge(c->chunk, block);
 	return !c->err;
 }
@@ -180,6 +191,8 @@ static struct hf_err *scan_span(struct go *go, const struct go_span *span, struc
 				return c.err;
 		}
 	}
+	if (c.to_free)
+		__atomic_fetch_add(&go->to_free, c.to_free, __ATOMIC_RELAXED);
 	return NULL;
 }
 
@@ -229,6 +242,34 @@ struct hf_err *go_walk_pointers(struct go *go, uint32_t block, go_pointer_fn *fn
 		emit_slot(go, span, bytes, slot, forward_pointer, &f);
 	hf_free(scratch.at);
 	return err;
+}
+
+/* ---- dangling pointers ------------------------------------------------------------------------------------------ */
+
+struct count_free {
+	struct go *go;
+	uint64_t n;
+};
+
+static bool count_free(void *arg, uint64_t slot, uint64_t value)
+{
+	struct count_free *c = arg;
+
+	(void)slot;
+	c->n += go_find_block(c->go, value) == HF_NO_BLOCK && is_free_slot(c->go, value);
+	return true;
+}
+
+/* Garbage that is not yet swept may point to what was freed before it; nothing that is live does. */
+struct hf_err *go_count_dangling(struct hf_runtime *rt, const uint8_t *live, uint64_t *ret)
+{
+	struct count_free c = {.go = (struct go *)rt};
+
+	for (uint32_t b = 0; c.go->to_free && b < c.go->blocks; b++)
+		if (live[b / 8] >> (b % 8) & 1)
+			HF_TRY(go_walk_pointers(c.go, b, count_free, &c));
+	*ret = c.n;
+	return NULL;
 }
 
 /* ---- masks, before the scan ------------------------------------------------------------------------------------------ */

@@ -114,6 +114,10 @@ static void decode_span(struct go *go, const uint8_t *p, uint64_t addr, struct g
 		ret->before_cache = hf_load_u16(p + l->off[GO_MSPAN_ALLOC_COUNT_BEFORE_CACHE]);
 	if (l->off[GO_MSPAN_SWEEPGEN] >= 0)
 		ret->sweepgen = hf_load_u32(p + l->off[GO_MSPAN_SWEEPGEN]);
+	/* sweepgen - 1: being swept, caught half way. Then freeindex may be 0 already and the mark bits not yet be the new
+	 * allocation bits: what is in either is allocated. Source: Go 1.20-1.27 runtime/mgcsweep.go, sweepLocked.sweep. */
+	if (l->off[GO_MSPAN_GCMARK_BITS] >= 0 && ret->sweepgen == go->sweepgen - 1)
+		ret->mark_bits = hf_load_u64(p + l->off[GO_MSPAN_GCMARK_BITS]);
 	if (l->off[GO_MSPAN_IS_USER_ARENA_CHUNK] >= 0)
 		ret->user_arena = p[l->off[GO_MSPAN_IS_USER_ARENA_CHUNK]] & 1;
 	if (l->alloc_headers)
@@ -269,6 +273,8 @@ static struct hf_err *content_ranges(struct go *go, range_vec *bits, range_vec *
 
 	hf_vec_each(&go->spans, span) {
 		HF_TRY(push_range(bits, span->alloc_bits, ((uint64_t)span->nelems + 7) / 8));
+		if (span->mark_bits)
+			HF_TRY(push_range(bits, span->mark_bits, ((uint64_t)span->nelems + 7) / 8));
 		if (!span->noscan || span->elemsize <= small)
 			HF_TRY(push_range(content, span->start, span->pages_end - span->start));
 	}
@@ -331,6 +337,18 @@ static struct hf_err *index_pages(struct go *go, uint32_t index)
 	return NULL;
 }
 
+/* The mark bits of 64 slots from `slot` on, for a span that is being swept; 0 otherwise. */
+static uint64_t marks_at(struct go *go, const struct go_span *span, uint32_t slot)
+{
+	uint64_t bits = 0;
+	size_t len = ((size_t)span->nelems + 7) / 8;
+
+	if (span->mark_bits && hf_err_ignore(hf_target_read(go->t, span->mark_bits + slot / 8, &bits,
+							    hf_min((size_t)8, len - slot / 8))))
+		bits = 0;
+	return bits;
+}
+
 /* Allocated: below freeindex, or its bit is set. Source: Go 1.20-1.27 runtime/mbitmap.go, isFree. */
 static struct hf_err *number_span(struct go *go, struct go_span *span)
 {
@@ -352,6 +370,7 @@ static struct hf_err *number_span(struct go *go, struct go_span *span)
 
 		if (bits)
 			memcpy(&word.bits, bits + slot / 8, hf_min((size_t)8, len - slot / 8));
+		word.bits |= marks_at(go, span, slot);
 		if (span->freeindex >= slot + 64)
 			word.bits = ~0ull;
 		else if (span->freeindex > slot)
