@@ -87,6 +87,9 @@ static bool find_data(struct hf_elf *elf, const struct hf_elf_section *s, struct
 		len--;
 	tab->syms = syms->d_buf;
 	tab->names = names->d_buf;
+	/* No linker puts them off their alignment; a file that does is damaged. */
+	if ((uintptr_t)syms->d_buf % _Alignof(Elf64_Sym))
+		return false;
 	*ret_n = hf_min(syms->d_size / sizeof(Elf64_Sym), (size_t)UINT32_MAX / 4);
 	*ret_names_len = len;
 	return true;
