@@ -52,7 +52,7 @@ static struct hf_err *open_parts(struct go *go)
 	uint64_t start = 0, end = 0;
 
 	HF_TRY(go_read_version(go->t, go->syms, &go->version));
-	HF_TRY(go_layout_init(&go->layout, go->syms, go->version));
+	HF_TRY(go_layout_init(&go->layout, go->t, go->syms, go->version));
 	/* moduledata is initialised by the linker: readable before any stop. */
 	HF_TRY(hf_target_read_u64(
 		go->t, go->layout.var[GO_VAR_FIRSTMODULEDATA] + (uint64_t)go_off(go, MODULEDATA_TYPES),
@@ -149,33 +149,6 @@ static struct hf_err *capture(struct hf_runtime *rt)
 	return go_counters_read(go);
 }
 
-/* "Where the self-check fails: never a wrong number": says by how much, or gives up. */
-static void self_check(struct go *go)
-{
-	const struct go_counters *c = &go->counters;
-	bool exact = c->valid && c->objects == go->objects && c->bytes == go->bytes;
-
-	if (go->damaged_spans)
-		hf_target_warn(go->t, true,
-			       "%" PRIu64 " spans of the Go heap are damaged or unreadable, and left out",
-			       go->damaged_spans);
-	if (go->damaged_objects)
-		hf_target_warn(go->t, true,
-			       "%" PRIu64
-			       " types of Go objects are unreadable: their objects are scanned word by word",
-			       go->damaged_objects);
-	if (go->unwind_failures)
-		hf_target_warn(go->t, false,
-			       "%" PRIu64 " goroutine stacks could not be unwound to the end: the rest of "
-			       "each is scanned word by word",
-			       go->unwind_failures);
-	if (c->valid && !exact)
-		hf_target_warn(go->t, false,
-			       "self-check: the walk found %" PRIu64 " objects (%" PRIu64
-			       " bytes), the runtime counts %" PRIu64 " (%" PRIu64 " bytes)",
-			       go->objects, go->bytes, c->objects, c->bytes);
-}
-
 static struct hf_err *walk(struct hf_runtime *rt, uint32_t *ret_blocks)
 {
 	struct go *go = go_of(rt);
@@ -184,7 +157,7 @@ static struct hf_err *walk(struct hf_runtime *rt, uint32_t *ret_blocks)
 	HF_TRY(go_types_create(go));
 	HF_TRY(go_scan_prepare(go));
 	HF_TRY(go_goroutines_walk(go));
-	self_check(go);
+	HF_TRY(go_self_check(go));
 	*ret_blocks = go->blocks;
 	return NULL;
 }
@@ -414,7 +387,7 @@ static const char *phase_name(uint32_t phase)
 {
 	static const char *const names[] = {"off", "mark", "mark termination"};
 
-	return phase < HF_LEN(names) ? names[phase] : "?";
+	return phase < HF_LEN(names) ? names[phase] : "unknown";
 }
 
 static struct hf_err *stats(struct hf_runtime *rt, struct hf_runtime_stats *ret)

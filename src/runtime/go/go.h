@@ -338,6 +338,12 @@ struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root
 
 struct hf_err *go_counters_read(struct go *go) HF_CHECKED; /* stopped, after go_spans_read */
 
+/* ---- selfcheck.c ---------------------------------------------------------------------------------------------------- */
+
+/* After the walk: warns of what is damaged or differs. Errors: UNSUPPORTED (it differs by so much that nothing can be
+ * believed: the layout is another). */
+struct hf_err *go_self_check(struct go *go) HF_CHECKED;
+
 /* ---- reading ---------------------------------------------------------------------------------------------------------- */
 
 /* A Go slice or string header at addr: pointer and length (and capacity). Errors: FAULT. */

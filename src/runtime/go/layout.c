@@ -1,10 +1,10 @@
 #include "layout.h"
+#include "stripped.h"
 
 #include <stdlib.h>
 
-/* The oldest and newest release whose layout was verified; docs/runtimes/go.md. */
-#define OLDEST 20
-#define NEWEST 27
+#define OLDEST GO_OLDEST
+#define NEWEST GO_NEWEST
 
 static const struct {
 	const char *structure, *member;
@@ -115,7 +115,7 @@ static void find_variables(struct go_layout *l, struct hf_syms *s)
 }
 
 /* What a walk cannot do without, whatever the version. */
-static struct hf_err *check_needed(const struct go_layout *l, const char *version)
+static struct hf_err *check_fields(const struct go_layout *l, const char *version)
 {
 	static const enum go_field needed[] = {
 		GO_MHEAP_ALLSPANS,
@@ -164,13 +164,19 @@ static struct hf_err *check_needed(const struct go_layout *l, const char *versio
 		GO_MODULEDATA_GCBSSMASK,
 		GO_MODULEDATA_NEXT,
 	};
-	static const enum go_variable variables_needed[] = {GO_VAR_MHEAP, GO_VAR_FIRSTMODULEDATA,
-							    GO_VAR_ALLGS};
 
 	for (size_t i = 0; i < HF_LEN(needed); i++)
 		if (l->off[needed[i]] < 0)
 			return hf_err(HF_UNSUPPORTED, "%s: neither DWARF nor our tables say where %s.%s is",
 				      version, fields[needed[i]].structure, fields[needed[i]].member);
+	return NULL;
+}
+
+static struct hf_err *check_variables(const struct go_layout *l, const char *version)
+{
+	static const enum go_variable variables_needed[] = {GO_VAR_MHEAP, GO_VAR_FIRSTMODULEDATA,
+							    GO_VAR_ALLGS};
+
 	for (size_t i = 0; i < HF_LEN(variables_needed); i++)
 		if (!l->var[variables_needed[i]])
 			return hf_err(HF_UNSUPPORTED,
@@ -191,6 +197,48 @@ static void set_era(struct go_layout *l)
 	/* internal/abi/type.go: KindDirectIface = 1<<5 up to 1.25, TFlagDirectIface = 1<<5 since 1.26. */
 	l->direct_iface_kind = l->minor <= 25 ? 1 << 5 : 0;
 	l->direct_iface_tflag = l->minor >= 26 ? 1 << 5 : 0;
+}
+
+/* "go1.25.14 X:greenteagc,noswissmap", "go1.26.8-X:nogreenteagc": what differs from the release's own choice.
+ * Source: Go 1.20-1.27 internal/buildcfg/exp.go, cmd/go version strings. */
+static bool has_experiment(const char *version, const char *name)
+{
+	const char *p = strstr(version, "X:");
+	size_t n = strlen(name);
+
+	for (p = p ? p + 2 : NULL; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+		if (!strncmp(p, name, n) && (!p[n] || p[n] == ',' || p[n] == ' '))
+			return true;
+	return false;
+}
+
+/* Without swiss maps, 1.24 and 1.25 keep the old ones, with a word more before `extra`.
+ * Source: Go 1.24 runtime/map_noswiss.go, hmap. */
+static void keep_old_maps(struct go_layout *l)
+{
+	static const enum go_field same[] = {GO_HMAP_COUNT,          GO_HMAP_FLAGS,      GO_HMAP_B,
+					     GO_HMAP_BUCKETS,        GO_HMAP_OLDBUCKETS, GO_MAPEXTRA_OVERFLOW,
+					     GO_MAPEXTRA_OLDOVERFLOW};
+
+	l->swiss_maps = false;
+	for (size_t i = 0; i < HF_LEN(same); i++)
+		if (l->off[same[i]] < 0)
+			l->off[same[i]] = fields[same[i]].off[23 - OLDEST];
+	if (l->off[GO_HMAP_SIZE] < 0)
+		l->off[GO_HMAP_SIZE] = fields[GO_HMAP_SIZE].off[23 - OLDEST] + 8;
+	if (l->off[GO_HMAP_EXTRA] < 0)
+		l->off[GO_HMAP_EXTRA] = fields[GO_HMAP_EXTRA].off[23 - OLDEST] + 8;
+}
+
+/* What experiments change, by the version's own words. */
+static void set_named_experiments(struct go_layout *l, const char *version)
+{
+	if (has_experiment(version, "greenteagc"))
+		l->green_tea = true;
+	if (has_experiment(version, "nogreenteagc"))
+		l->green_tea = false;
+	if (l->minor >= 24 && has_experiment(version, "noswissmap"))
+		keep_old_maps(l);
 }
 
 /* What experiments of the toolchain change, where DWARF tells. */
@@ -218,7 +266,8 @@ void go_layout_from_table(struct go_layout *l, int minor)
 	set_era(l);
 }
 
-struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char *version)
+struct hf_err *go_layout_init(struct go_layout *l, struct hf_target *t, struct hf_syms *s,
+			      const char *version)
 {
 	*l = (struct go_layout){.minor = go_version_minor(version)};
 	for (size_t i = 0; i < GO_FIELDS_N; i++)
@@ -233,7 +282,14 @@ struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char
 	special_kinds(l, s);
 	find_variables(l, s);
 	set_era(l);
+	set_named_experiments(l, version);
 	if (l->from_dwarf)
 		set_experiments(l, s);
-	return check_needed(l, version);
+	HF_TRY(check_fields(l, version));
+	/* Stripped: neither symbols nor DWARF. */
+	if (!l->var[GO_VAR_FIRSTMODULEDATA] && !l->from_dwarf) {
+		l->stripped = true;
+		HF_TRY(go_stripped_find_main(t, s, version, l));
+	}
+	return check_variables(l, version);
 }

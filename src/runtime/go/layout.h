@@ -5,6 +5,10 @@
 #include "../../sym/sym.h"
 #include "layout_fields.h"
 
+/* The oldest and newest release whose layout was verified; docs/runtimes/go.md. */
+#define GO_OLDEST 20
+#define GO_NEWEST 27
+
 enum go_field {
 #define GO_FIELD_ENUM(id, structure, member, ...) GO_##id,
 	GO_FIELDS(GO_FIELD_ENUM)
@@ -49,6 +53,7 @@ enum go_variable {
 struct go_layout {
 	int minor; /* 26 for go1.26 */
 	bool from_dwarf;
+	bool stripped;            /* no symbols either: the variables were found by what they hold */
 	int32_t off[GO_FIELDS_N]; /* -1: absent in this version */
 	uint8_t nelems_width;     /* of mspan.nelems, freeindex: 2 or 8 */
 	bool green_tea;           /* spans of small objects carry their mark bits */
@@ -62,9 +67,10 @@ struct go_layout {
 	uint64_t wait_reasons_n;
 };
 
-/* Learns the layout of one Go version, "go1.26.8", from DWARF and tables.
+/* Learns the layout of one Go version, "go1.26.8", from DWARF and tables; of a stripped program from its memory.
  * Errors: UNSUPPORTED  a version that we do not know and whose DWARF does not tell, or a member that is missing */
-struct hf_err *go_layout_init(struct go_layout *l, struct hf_syms *s, const char *version) HF_CHECKED;
+struct hf_err *go_layout_init(struct go_layout *l, struct hf_target *t, struct hf_syms *s,
+			      const char *version) HF_CHECKED;
 
 /* The layout of a verified release, 20 to 27, by the tables alone: no variables, no experiments. */
 void go_layout_from_table(struct go_layout *l, int minor);

@@ -1,7 +1,7 @@
 /* The members of the runtime's structures that we read, and where they stand on linux/amd64 where the target has no
  * DWARF: offsets in Go 1.20, 1.21, 1.22, 1.23, 1.24, 1.25, 1.26, 1.27; -1: absent there. An empty member is the size of
  * the structure. Read off the DWARF of go1.20.14, 1.21.13, 1.22.12, 1.23.12, 1.24.13, 1.25.14, 1.26.11 and 1.27.4
- * (docs/runtimes/go.md); of the members listed none moved between patch releases but runtime.m's alllink in 1.24.
+ * (docs/runtimes/go.md); of the members listed none moved between patch releases but the end of runtime.m in 1.24.
  * The target's own DWARF is preferred to this table. */
 #ifndef HF_GO_LAYOUT_FIELDS_H
 #define HF_GO_LAYOUT_FIELDS_H
@@ -64,6 +64,7 @@
 	X(G_WAITING, "runtime.g", "waiting", 328, 312, 312, 320, 320, 312, 320, 320) \
 	X(G_X_REGS, "runtime.g", "xRegs", -1, -1, -1, -1, -1, -1, 400, 400) \
 	X(G_PARENT_GOID, "runtime.g", "parentGoid", -1, 272, 272, 280, 280, 272, 280, 280) \
+	X(M_SIZE, "runtime.m", "", 1000, 1008, 2024, 1784, 1832, 1816, 1824, 1832) \
 	X(M_G0, "runtime.m", "g0", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(M_GSIGNAL, "runtime.m", "gsignal", 80, 80, 80, 80, 80, 72, 72, 72) \
 	X(M_CURG, "runtime.m", "curg", 192, 192, 192, 192, 192, 184, 184, 184) \

@@ -405,6 +405,28 @@ static void add_place_name(struct go *go, uint64_t addr, struct hf_str *name)
 	}
 }
 
+/* By its symbol, what is in it by the distance from its start; without symbols by the section. */
+static struct hf_err *place_name(struct go *go, uint64_t slot, struct hf_str *name, struct hf_str *via)
+{
+	struct hf_symbol symbol;
+	uint32_t dynamic;
+
+	if (!hf_syms_symbol_at(go->syms, slot, &symbol) || !symbol.is_object || slot < symbol.addr) {
+		add_place_name(go, slot, name);
+		return NULL;
+	}
+	hf_str_add(name, symbol.name);
+	if (slot == symbol.addr)
+		return NULL;
+	/* Two words, of which the first names a type: an interface. */
+	dynamic = symbol.size == 16 && slot == symbol.addr + 8 ? go_word_type(go, word_before(go, slot)) : 0;
+	if (dynamic)
+		hf_str_addf(via, ".(%s)", go_type_name(go, dynamic));
+	else
+		hf_str_addf(via, "+%" PRIu64, slot - symbol.addr);
+	return NULL;
+}
+
 static struct hf_err *global_name(struct go *go, const struct hf_found_root *root, struct hf_str *name,
 				  struct hf_str *via)
 {
@@ -413,10 +435,8 @@ static struct hf_err *global_name(struct go *go, const struct hf_found_root *roo
 	uint32_t type;
 
 	HF_TRY(hf_syms_variables(go->syms, &variables, &n));
-	if (root->owner >= n) {
-		add_place_name(go, root->slot, name);
-		return NULL;
-	}
+	if (root->owner >= n)
+		return place_name(go, root->slot, name, via);
 	hf_str_add(name, variables[root->owner].name);
 	type = go_type_of_dwarf(go, variables[root->owner].type);
 	add_slot_path(go, type, root->slot - variables[root->owner].addr, word_before(go, root->slot), via);

@@ -217,6 +217,27 @@ static struct hf_err *read_span_addrs(struct go *go, uint64_t **ret, size_t *ret
 	return NULL;
 }
 
+/* Without DWARF the layout knows what the release usually does; the spans know. Where small objects' spans carry their
+ * mark bits they hold fewer objects: 128 bytes go to the marks, 128 to the pointers of those that have any.
+ * Source: Go 1.25-1.27 runtime/mheap.go, initSpan. */
+static void probe_green_tea(struct go *go)
+{
+	size_t with = 0, without = 0;
+
+	hf_vec_each(&go->spans, span) {
+		uint64_t room = GO_PAGE - (span->noscan ? 0 : GO_PAGE / 64);
+
+		if (span->elemsize < 16 || span->elemsize > GO_HEADER_ABOVE || !(span->spanclass >> 1) ||
+		    span->pages_end - span->start != GO_PAGE ||
+		    room / span->elemsize == (room - 128) / span->elemsize)
+			continue;
+		with += span->nelems == (room - 128) / span->elemsize;
+		without += span->nelems == room / span->elemsize;
+	}
+	if (with || without)
+		go->layout.green_tea = with > without;
+}
+
 struct hf_err *go_spans_read(struct go *go)
 {
 	_free_ uint64_t *addrs = NULL;
@@ -239,6 +260,8 @@ struct hf_err *go_spans_read(struct go *go)
 		HF_TRY(add_span(go, &span));
 	}
 	order_spans(go);
+	if (!go->layout.from_dwarf && go->layout.minor >= 25)
+		probe_green_tea(go);
 	return NULL;
 }
 

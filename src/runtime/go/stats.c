@@ -370,6 +370,7 @@ struct hf_err *go_counters_read(struct go *go)
 		.gc_percent = HF_UNKNOWN,
 		.memory_limit = HF_UNKNOWN,
 		.gomaxprocs = HF_UNKNOWN,
+		.gc_phase = UINT32_MAX,
 	};
 
 	HF_TRY(read_heap_stats(go, &c));

@@ -41,6 +41,7 @@ void go_types_destroy(struct go *go)
 	hf_map64_deinit(&types->by_dwarf);
 	hf_map64_deinit(&types->by_shape);
 	hf_map64_deinit(&types->masks);
+	hf_map64_deinit(&types->unknown);
 	hf_arena_deinit(&types->arena);
 	hf_free(types);
 	go->types = NULL;
@@ -160,6 +161,18 @@ uint32_t go_iface_type(struct go *go, uint64_t itab)
 			go->types->failed = true;
 	}
 	return go_type_of_rtype(go, rtype);
+}
+
+uint32_t go_word_type(struct go *go, uint64_t word)
+{
+	uint64_t inter;
+
+	if (go_types_module_of(go, word))
+		return go_eface_type(go, word);
+	if (hf_map64_find(&go->itab_type, word, &inter) ||
+	    (!hf_err_ignore(hf_target_read_u64(go->t, word, &inter)) && go_types_module_of(go, inter)))
+		return go_iface_type(go, word);
+	return GO_NO_TYPE;
 }
 
 /* ---- slots ------------------------------------------------------------------------------------------------- */

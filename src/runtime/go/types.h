@@ -125,9 +125,20 @@ const struct go_slot *go_type_slots(struct go *go, uint32_t id, uint32_t *ret_n)
 /* The dynamic type of an interface's first word. */
 uint32_t go_eface_type(struct go *go, uint64_t word);
 uint32_t go_iface_type(struct go *go, uint64_t itab);
+/* Of a word that may be either of them, or none. */
+uint32_t go_word_type(struct go *go, uint64_t word);
 
 /* The type of an internal/sync.HashTrieMap's node, seen as an entry or an inner node; GO_NO_TYPE: not known. */
 uint32_t go_trie_type(struct go *go, uint32_t node, bool is_entry);
+
+/* sync.Map's nodes where DWARF does not tell: its node type, made up. Source: Go 1.24-1.27
+ * internal/sync/hashtriemap.go: entry {node, overflow, key, value}, indirect {node, dead, mu, parent, children}. */
+uint32_t go_trie_any_node(struct go *go);
+#define GO_TRIE_KEY        16
+#define GO_TRIE_VALUE      32
+#define GO_TRIE_CHILDREN   24
+#define GO_TRIE_ENTRY_SIZE 48
+#define GO_TRIE_INNER_SIZE 160 /* of the size class */
 
 /* Pointer mask of the values of a type descriptor, for scan.c: bit i of word i/64 is the i-th word. */
 struct go_mask {

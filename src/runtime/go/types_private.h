@@ -28,12 +28,13 @@ struct go_rtype {
 struct go_types {
 	HF_VEC(struct go_type *) all; /* in the arena; 0 is GO_NO_TYPE */
 	struct hf_map64 by_rtype, by_dwarf, by_shape, masks;
+	struct hf_map64 unknown; /* size -> a type of which no more is known: infer.c */
 	HF_VEC(struct go_mask) mask;
 	HF_VEC(struct hf_scratch) section;     /* a copy of each module's types, where it is no view */
 	HF_VEC(const uint8_t *) section_bytes; /* NULL: unreadable */
 	struct hf_arena arena;
-	uint32_t trie_entry_any; /* made on demand */
-	bool failed;             /* NOMEM met */
+	uint32_t trie_node, trie_entry, trie_inner; /* trie.c, made on demand */
+	bool failed;                                /* NOMEM met */
 };
 
 /* Adds a type; its id, or GO_NO_TYPE where memory is out. */

@@ -1,3 +1,4 @@
+#include "types_private.h"
 #include "typing_private.h"
 
 /* The size classes. Source: Go 1.20-1.27 runtime/sizeclasses.go (internal/runtime/gc); the same in all of them. */
@@ -307,6 +308,8 @@ uint32_t go_trie_type(struct go *go, uint32_t node, bool is_entry)
 
 	if (!args)
 		return GO_NO_TYPE;
+	if (node == go->types->trie_node)
+		return is_entry ? go->types->trie_entry : go->types->trie_inner;
 	snprintf(name, sizeof(name), "internal/sync.%s%s", is_entry ? "entry" : "indirect", args);
 	dwarf = hf_syms_find_type(go->syms, name);
 	if (!dwarf && !strcmp(args, "[interface {},interface {}]")) {
@@ -412,7 +415,7 @@ static void visit_block(struct typing *t, uint32_t block)
 	visit_shape(t, type, (struct place){p, span->elemsize - offset});
 }
 
-static struct hf_err *drain(struct typing *t)
+struct hf_err *go_typing_drain(struct typing *t)
 {
 	for (; t->at < t->queue.n && !t->err; t->at++) {
 		if (t->at % 65536 == 0) {
@@ -495,11 +498,11 @@ struct hf_err *go_typing_settle(struct typing *t)
 {
 	bool more = true;
 
-	HF_TRY(drain(t));
+	HF_TRY(go_typing_drain(t));
 	/* Each round types at least one block, so that this ends; in practice after two or three. */
 	while (more) {
 		HF_TRY(take_weak(t, &more));
-		HF_TRY(drain(t));
+		HF_TRY(go_typing_drain(t));
 	}
 	return NULL;
 }

@@ -43,6 +43,8 @@ void go_offer_closure(struct typing *t, uint64_t value);
 void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth);
 void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth);
 bool go_leads_on(struct go *go, uint32_t id);
+/* Follows what was offered and covers its block. */
+struct hf_err *go_typing_drain(struct typing *t) HF_CHECKED;
 /* Follows all that was offered, until nothing is new. */
 struct hf_err *go_typing_settle(struct typing *t) HF_CHECKED;
 

@@ -1,5 +1,5 @@
 /* Where types come from: headers, variables, stacks, finalizers. */
-#include "typing_private.h"
+#include "infer.h"
 
 /* The type that a header names: of the value, or of an array's elements where more than one fit. */
 static uint32_t header_type(struct go *go, const struct go_span *span, uint64_t rtype)
@@ -202,6 +202,8 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 	if (!err)
 		err = type_stacks(&t);
 	type_specials(&t);
+	if (!err && !hf_syms_has_dwarf(go->syms))
+		err = go_infer_types(&t, live);
 	if (!err)
 		err = go_typing_settle(&t);
 	if (!err) {

@@ -1,0 +1,90 @@
+/* Is what was walked what the runtime says there is? Never a wrong number: what cannot be believed is not answered. */
+#include "go.h"
+
+/* A stop in the middle of an allocation, of a sweep or of a flush of counters explains a few objects for each thread, and
+ * an unfinished flush those of one P's caches; not a twentieth of a large heap. */
+#define DIFFERENCE_SHARE 20
+#define DIFFERENCE_MIN   10000
+#define SPANS_MIN        64 /* fewer bad ones may be chance */
+
+static bool differs_much(uint64_t walked, uint64_t counted)
+{
+	uint64_t more = hf_max(walked, counted), less = hf_min(walked, counted);
+
+	return more - less > DIFFERENCE_MIN && more - less > more / DIFFERENCE_SHARE;
+}
+
+/* found, of: what contradicts it, of how many. */
+static struct hf_err *unsupported(const struct go *go, uint64_t found, uint64_t of, const char *what)
+{
+	return hf_err(HF_UNSUPPORTED,
+		      "%s cannot be read: %" PRIu64 " of %" PRIu64 " %s: its heap is not laid out as %s",
+		      go->version, found, of, what,
+		      go->layout.from_dwarf ? "its DWARF says" : "that release's usually is");
+}
+
+/* Spans whose objects are not as many as their own count. */
+static bool is_miscounted(const struct go *go)
+{
+	return go->miscounted_spans >= SPANS_MIN && go->miscounted_spans > go->spans.n / 2;
+}
+
+/* On a release that we know, spans that make no sense are damage, and the rest is answered; on others, and where the
+ * variables were guessed, it is we who do not understand them. */
+static bool is_misread(const struct go *go)
+{
+	bool sure = go->layout.minor <= GO_NEWEST && !go->layout.stripped;
+
+	return !sure && go->damaged_spans >= SPANS_MIN && go->damaged_spans > go->spans.n;
+}
+
+static void warn_of_damage(struct go *go)
+{
+	if (go->damaged_spans)
+		hf_target_warn(go->t, true,
+			       "%" PRIu64 " spans of the Go heap are damaged or unreadable, and left out",
+			       go->damaged_spans);
+	if (go->damaged_objects)
+		hf_target_warn(go->t, true,
+			       "%" PRIu64
+			       " types of Go objects are unreadable: their objects are scanned word by word",
+			       go->damaged_objects);
+	if (go->unwind_failures)
+		hf_target_warn(go->t, false,
+			       "%" PRIu64 " goroutine stacks could not be unwound to the end: the rest of "
+			       "each is scanned word by word",
+			       go->unwind_failures);
+}
+
+static void warn_of_counts(struct go *go)
+{
+	const struct go_counters *c = &go->counters;
+
+	if (!c->valid)
+		hf_target_warn(go->t, false,
+			       "self-check: not made, the runtime's own counters could not be %s",
+			       go->layout.stripped ? "found in the stripped executable" : "read");
+	else if (c->objects != go->objects || c->bytes != go->bytes)
+		hf_target_warn(go->t, false,
+			       "self-check: the walk found %" PRIu64 " objects (%" PRIu64
+			       " bytes), the runtime counts %" PRIu64 " (%" PRIu64 " bytes)",
+			       go->objects, go->bytes, c->objects, c->bytes);
+}
+
+struct hf_err *go_self_check(struct go *go)
+{
+	const struct go_counters *c = &go->counters;
+	bool whole = !go->t->incomplete && !go->damaged_spans;
+
+	if (is_misread(go))
+		return unsupported(go, go->damaged_spans, go->damaged_spans + go->spans.n,
+				   "spans make no sense");
+	if (whole && is_miscounted(go))
+		return unsupported(go, go->miscounted_spans, go->spans.n,
+				   "spans hold more or fewer objects than they say");
+	if (whole && c->valid && differs_much(go->objects, c->objects))
+		return unsupported(go, go->objects, c->objects, "objects that the runtime counts are found");
+	warn_of_damage(go);
+	warn_of_counts(go);
+	return NULL;
+}
