@@ -112,15 +112,17 @@ struct hf_err *hf_overview(struct hf_session *s, const struct hf_overview **ret)
 	struct hf_overview *result = NULL;
 	struct hf_runtime_stats stats;
 	struct hf_err *err;
+	uint64_t first;
 
 	HF_TRY(hf_session_type(s));
 	HF_TRY(s->rt->ops->stats(s->rt, &stats));
 	fill_live(s, &stats.heap);
-	HF_TRY(s->rt->ops->count_dangling(s->rt, s->graph->live, &stats.heap.dangling_pointers));
+	HF_TRY(s->rt->ops->count_dangling(s->rt, s->graph->live, &stats.heap.dangling_pointers, &first));
 	if (stats.heap.dangling_pointers)
 		hf_target_warn(s->t, true,
-			       "self-check: %" PRIu64 " pointers of live objects lead to free memory",
-			       stats.heap.dangling_pointers);
+			       "self-check: %" PRIu64
+			       " pointers of live objects lead to free memory, the first at 0x%" PRIx64,
+			       stats.heap.dangling_pointers, first);
 	HF_TRY(hf_result_new(sizeof(*result), &result));
 	err = hf_overview_fill(s->t->facts, &stats, 1, hf_result_arena(result), result);
 	if (err) {

@@ -108,8 +108,10 @@ struct hf_runtime_ops {
 	 * points to), given the mark so far; each root once. *ret_n: 0 where there was none left. May be NULL. */
 	struct hf_err *(*late_roots)(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg,
 				     size_t *ret_n);
-	/* Pointers of live blocks to memory of this runtime that is not allocated: none, in a sound heap. */
-	struct hf_err *(*count_dangling)(struct hf_runtime *rt, const uint8_t *live, uint64_t *ret);
+	/* Pointers of live blocks to memory of this runtime that is not allocated: none, in a sound heap. *ret_first: where
+	 * the first of them stands. */
+	struct hf_err *(*count_dangling)(struct hf_runtime *rt, const uint8_t *live, uint64_t *ret,
+					 uint64_t *ret_first);
 	/* Finds types for all blocks; live: a bit a block. */
 	struct hf_err *(*type_blocks)(struct hf_runtime *rt, const uint8_t *live);
 

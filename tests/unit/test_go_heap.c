@@ -56,7 +56,7 @@ Test(go_heap, sound_spans_are_counted_and_numbered)
 	walk();
 	cr_assert_eq(go.objects, 5 + 2 + 1 + 3);
 	cr_assert_eq(go.bytes, 5 * 64 + 2 * 1024 + 8192 + 3 * 48);
-	cr_assert_eq(go.damaged_spans + go.miscounted_spans + go.damaged_objects, 0);
+	cr_assert_eq(go.damaged_spans.n + go.miscounted_spans + go.damaged_types.n, 0);
 	for (uint32_t b = 0; b < go.blocks; b++) {
 		const struct go_span *span = go_block_span(&go, b, &slot);
 
@@ -130,7 +130,7 @@ Test(go_heap, half_built_object_has_no_pointers)
 	put64(fake.heap + HEADERS + 1024 + 8, heap_addr(SMALL));
 	walk();
 	cr_assert_not(has_edge(heap_addr(HEADERS + 1024), heap_addr(SMALL)));
-	cr_assert_eq(go.damaged_objects, 0);
+	cr_assert_eq(go.damaged_types.n, 0);
 }
 
 Test(go_heap, large_type_repeats_over_the_span)
@@ -144,7 +144,7 @@ Test(go_heap, damaged_header_is_scanned_word_by_word)
 	put64(fake.heap + HEADERS, 0x123450);
 	put64(fake.heap + HEADERS + 8 + 24, heap_addr(SMALL + 128));
 	walk();
-	cr_assert_eq(go.damaged_objects, 1);
+	cr_assert_eq(go.damaged_types.n, 1);
 	cr_assert(has_edge(heap_addr(HEADERS), heap_addr(SMALL + 128)), "nothing that may be live is lost");
 }
 
@@ -177,7 +177,7 @@ Test(go_heap, damaged_spans_are_left_out_and_counted)
 		setup();
 		memcpy(span_field(cases[i].span, cases[i].field), &cases[i].value, cases[i].width);
 		walk();
-		cr_assert_geq(go.damaged_spans, 1, "%s", cases[i].what);
+		cr_assert_geq(go.damaged_spans.n, 1, "%s", cases[i].what);
 		cr_assert_leq(go.objects, 11, "%s", cases[i].what);
 		teardown();
 	}
@@ -190,6 +190,27 @@ Test(go_heap, a_list_that_repeats_a_span_counts_it_once)
 	put64(fake.meta + SPAN_LIST + 8, meta_addr(SPANS));
 	walk();
 	cr_assert_eq(go.objects, 11 - 2);
+}
+
+/* recordspan: the length grows before the entry is set. */
+Test(go_heap, an_entry_in_the_making_is_no_damage)
+{
+	struct go_layout l;
+
+	go_layout_from_table(&l, 26);
+	put64(fake.meta + MHEAP + l.off[GO_MHEAP_ALLSPANS] + 8, fake.spans + 1);
+	walk();
+	cr_assert_eq(go.objects, 11);
+	cr_assert_eq(go.damaged_spans.n, 0);
+}
+
+Test(go_heap, the_lowest_damaged_span_is_told)
+{
+	put64(span_field(1, GO_MSPAN_ELEMSIZE), 0);
+	put64(span_field(2, GO_MSPAN_NPAGES), 0);
+	walk();
+	cr_assert_eq(go.damaged_spans.n, 2);
+	cr_assert_eq(go.damaged_spans.lowest, meta_addr(SPANS + 0x100));
 }
 
 Test(go_heap, a_list_longer_than_memory_is_an_error)

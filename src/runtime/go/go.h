@@ -49,6 +49,21 @@ struct go_span {
 	const uint8_t *bytes; /* local copy of its pages; NULL where they do not lie together */
 };
 
+/* What could not be read or made no sense. Any thread may add to it. */
+struct go_damage {
+	uint64_t n, lowest; /* lowest: of the addresses where */
+};
+
+static inline void go_damage_add(struct go_damage *d, uint64_t addr)
+{
+	uint64_t lowest = __atomic_load_n(&d->lowest, __ATOMIC_RELAXED);
+
+	__atomic_fetch_add(&d->n, 1, __ATOMIC_RELAXED);
+	while ((!lowest || addr < lowest) && !__atomic_compare_exchange_n(&d->lowest, &lowest, addr, true,
+									  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 /* Which of 64 neighbouring slots are allocated, and the number of the first that is. */
 struct go_word {
 	uint64_t bits;
@@ -164,10 +179,12 @@ struct go {
 	uint32_t *
 		span_of; /* by block / GO_SPAN_SAMPLE: the last span that begins at or before its first block */
 	uint32_t blocks;
-	uint64_t objects, bytes;    /* allocated, as walked */
-	struct hf_map64 arena_meta; /* 1.20, 1.21: arena number -> its heapArena */
-	bool capture_values;        /* small blocks without pointers, too, for --show-values */
-	uint64_t damaged_spans, miscounted_spans, damaged_objects;
+	uint64_t objects, bytes;        /* allocated, as walked */
+	struct hf_map64 arena_meta;     /* 1.20, 1.21: arena number -> its heapArena */
+	bool capture_values;            /* small blocks without pointers, too, for --show-values */
+	struct go_damage damaged_spans; /* by the address of their mspan */
+	struct go_damage damaged_types; /* of objects with pointers: by descriptor */
+	uint64_t miscounted_spans;
 	uint64_t to_free; /* pointers of objects, live or not, to slots that are not allocated */
 
 	/* goroutine.c, stack.c, roots.c */
@@ -290,7 +307,8 @@ struct hf_err *go_walk_pointers(struct go *go, uint32_t block, go_pointer_fn *fn
 /* Builds the masks of all types that headers name; go_scan only looks them up, from any thread. */
 struct hf_err *go_scan_prepare(struct go *go) HF_CHECKED;
 size_t go_scan_chunks(struct hf_runtime *rt);
-struct hf_err *go_count_dangling(struct hf_runtime *rt, const uint8_t *live, uint64_t *ret) HF_CHECKED;
+struct hf_err *go_count_dangling(struct hf_runtime *rt, const uint8_t *live, uint64_t *ret,
+				 uint64_t *ret_first) HF_CHECKED;
 struct hf_err *go_scan(struct hf_runtime *rt, size_t chunk, struct hf_graph_chunk *ret) HF_CHECKED;
 
 /* ---- goroutine.c, stack.c ------------------------------------------------------------------------------------- */

@@ -180,7 +180,7 @@ static struct hf_err *scan_span(struct go *go, const struct go_span *span, struc
 	const uint8_t *bytes = NULL;
 
 	if (!span->noscan && hf_err_ignore(span_bytes(go, span, scratch, &bytes)))
-		__atomic_fetch_add(&go->damaged_spans, 1, __ATOMIC_RELAXED);
+		go_damage_add(&go->damaged_spans, span->mspan_addr);
 	for (uint32_t w = 0; w < (span->nelems + 63) / 64; w++) {
 		for (uint64_t bits = go->words.at[span->word + w].bits; bits; bits &= bits - 1) {
 			hf_graph_begin_block(chunk);
@@ -248,20 +248,23 @@ struct hf_err *go_walk_pointers(struct go *go, uint32_t block, go_pointer_fn *fn
 
 struct count_free {
 	struct go *go;
-	uint64_t n;
+	uint64_t n, first;
 };
 
 static bool count_free(void *arg, uint64_t slot, uint64_t value)
 {
 	struct count_free *c = arg;
 
-	(void)slot;
-	c->n += go_find_block(c->go, value) == HF_NO_BLOCK && is_free_slot(c->go, value);
+	if (go_find_block(c->go, value) != HF_NO_BLOCK || !is_free_slot(c->go, value))
+		return true;
+	if (!c->n++)
+		c->first = slot;
 	return true;
 }
 
 /* Garbage that is not yet swept may point to what was freed before it; nothing that is live does. */
-struct hf_err *go_count_dangling(struct hf_runtime *rt, const uint8_t *live, uint64_t *ret)
+struct hf_err *go_count_dangling(struct hf_runtime *rt, const uint8_t *live, uint64_t *ret,
+				 uint64_t *ret_first)
 {
 	struct count_free c = {.go = (struct go *)rt};
 
@@ -269,6 +272,7 @@ struct hf_err *go_count_dangling(struct hf_runtime *rt, const uint8_t *live, uin
 		if (live[b / 8] >> (b % 8) & 1)
 			HF_TRY(go_walk_pointers(c.go, b, count_free, &c));
 	*ret = c.n;
+	*ret_first = c.first;
 	return NULL;
 }
 
@@ -285,7 +289,7 @@ static struct hf_err *build_mask(struct go *go, uint64_t type, uint64_t size)
 	if (hf_err_code(err) != HF_BADDATA)
 		return err;
 	hf_err_destroy(err);
-	go->damaged_objects++;
+	go_damage_add(&go->damaged_types, type);
 	return NULL;
 }
 

@@ -35,20 +35,22 @@ static bool is_misread(const struct go *go)
 {
 	bool sure = go->layout.minor <= GO_NEWEST && !go->layout.stripped;
 
-	return !sure && go->damaged_spans >= SPANS_MIN && go->damaged_spans > go->spans.n;
+	return !sure && go->damaged_spans.n >= SPANS_MIN && go->damaged_spans.n > go->spans.n;
 }
 
 static void warn_of_damage(struct go *go)
 {
-	if (go->damaged_spans)
-		hf_target_warn(go->t, true,
-			       "%" PRIu64 " spans of the Go heap are damaged or unreadable, and left out",
-			       go->damaged_spans);
-	if (go->damaged_objects)
+	if (go->damaged_spans.n)
 		hf_target_warn(go->t, true,
 			       "%" PRIu64
-			       " types of Go objects are unreadable: their objects are scanned word by word",
-			       go->damaged_objects);
+			       " spans of the Go heap are damaged or unreadable, and left out: the first of "
+			       "these mspans is at 0x%" PRIx64,
+			       go->damaged_spans.n, go->damaged_spans.lowest);
+	if (go->damaged_types.n)
+		hf_target_warn(go->t, true,
+			       "%" PRIu64 " types of Go objects are unreadable, the first at 0x%" PRIx64
+			       ": their objects are scanned word by word",
+			       go->damaged_types.n, go->damaged_types.lowest);
 	if (go->unwind_failures)
 		hf_target_warn(go->t, false,
 			       "%" PRIu64 " goroutine stacks could not be unwound to the end: the rest of "
@@ -74,10 +76,10 @@ static void warn_of_counts(struct go *go)
 struct hf_err *go_self_check(struct go *go)
 {
 	const struct go_counters *c = &go->counters;
-	bool whole = !go->t->incomplete && !go->damaged_spans;
+	bool whole = !go->t->incomplete && !go->damaged_spans.n;
 
 	if (is_misread(go))
-		return unsupported(go, go->damaged_spans, go->damaged_spans + go->spans.n,
+		return unsupported(go, go->damaged_spans.n, go->damaged_spans.n + go->spans.n,
 				   "spans make no sense");
 	if (whole && is_miscounted(go))
 		return unsupported(go, go->miscounted_spans, go->spans.n,
@@ -86,5 +88,10 @@ struct hf_err *go_self_check(struct go *go)
 		return unsupported(go, go->objects, c->objects, "objects that the runtime counts are found");
 	warn_of_damage(go);
 	warn_of_counts(go);
+	if (go->layout.stripped)
+		hf_target_warn(
+			go->t, false,
+			"the executable is stripped: finalizers and cleanups that wait to run cannot be "
+			"found, and what they alone hold is called garbage");
 	return NULL;
 }

@@ -154,7 +154,7 @@ static struct hf_err *add_span(struct go *go, const struct go_span *span)
 	if (span->state != GO_SPAN_IN_USE)
 		return NULL;
 	if (!is_sane(span) || !is_mapped(go, span)) {
-		go->damaged_spans++;
+		go_damage_add(&go->damaged_spans, span->mspan_addr);
 		return NULL;
 	}
 	return hf_vec_push(&go->spans, *span);
@@ -169,7 +169,7 @@ static void order_spans(struct go *go)
 		qsort(go->spans.at, go->spans.n, sizeof(*go->spans.at), compare_spans);
 	for (size_t i = 0; i < go->spans.n; i++) {
 		if (n && go->spans.at[i].start < go->spans.at[n - 1].pages_end) {
-			go->damaged_spans++;
+			go_damage_add(&go->damaged_spans, go->spans.at[i].mspan_addr);
 			continue;
 		}
 		go->spans.at[n++] = go->spans.at[i];
@@ -202,6 +202,8 @@ static struct hf_err *read_span_addrs(struct go *go, uint64_t **ret, size_t *ret
 	if (!addrs)
 		return hf_err_nomem();
 	HF_TRY(hf_target_read(go->t, list, addrs, n * 8));
+	/* The length grows before the entry is set. Source: Go 1.20-1.27 runtime/mheap.go, recordspan. */
+	n -= n && !addrs[n - 1];
 	qsort(addrs, n, 8, compare_u64);
 	for (size_t i = 0; i < n; i++) {
 		struct hf_err *err = push_range(&ranges, addrs[i], size);
@@ -253,7 +255,7 @@ struct hf_err *go_spans_read(struct go *go)
 		if (i && addrs[i] == addrs[i - 1])
 			continue;
 		if (hf_err_ignore(hf_target_get(go->t, addrs[i], size, &go->scratch, &p))) {
-			go->damaged_spans++;
+			go_damage_add(&go->damaged_spans, addrs[i]);
 			continue;
 		}
 		decode_span(go, p, addrs[i], &span);
@@ -333,7 +335,7 @@ struct hf_err *go_spans_prepare(struct go *go)
 	hf_vec_deinit(&go->spans);
 	hf_vec_deinit(&go->manual);
 	hf_map64_deinit(&go->arena_meta);
-	go->damaged_spans = 0;
+	go->damaged_spans = (struct go_damage){0};
 	return err;
 }
 
@@ -385,7 +387,7 @@ static struct hf_err *number_span(struct go *go, struct go_span *span)
 	if (!hf_err_ignore(hf_target_get(go->t, span->alloc_bits, len, &go->scratch, &p)))
 		bits = p;
 	else
-		go->damaged_spans++;
+		go_damage_add(&go->damaged_spans, span->mspan_addr);
 	HF_TRY(hf_vec_reserve(&go->words, (span->nelems + 63) / 64));
 	for (uint32_t slot = 0; slot < span->nelems; slot += 64) {
 		uint32_t left = span->nelems - slot;
