@@ -14,7 +14,7 @@ class Asked:
 
     def by_address(self, command, *options):
         if command not in self.kept:
-            kinds = {"why": ("why",), "info": ("type", "unreachable", "live")}[command]
+            kinds = {"why": ("why", "held"), "info": ("type", "if typed", "unreachable", "live")}[command]
             words = list(dict.fromkeys(t["address"] for t in self.truths if t["truth"] in kinds))
             objects = self.lab.result(command, *self.target, *options, *words)[0]["objects"]
             expect(len(objects) == len(words), f"{len(words)} addresses are asked, {len(objects)} answered")

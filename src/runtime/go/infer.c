@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define CHECKS_MAX  200000000u /* trials of all blocks together: beyond, the rest stays without a type */
+#define CHECKS_MAX  100000000u /* trials of all blocks together: beyond, the rest stays without a type */
 #define ROUNDS      4
 #define CAP_MAX     (1ull << 31)
 #define ITABLE_TYPE 8u /* internal/abi/iface.go, ITab.Type */
@@ -293,6 +293,8 @@ static bool is_map_part(struct inference *in, uint32_t type)
 {
 	const char *name = go_type_name(in->t->go, type);
 
+	if (strstr(name, "map.bucket[") && !hf_map64_find(&in->u->map_of_group, type, &(uint64_t){0}))
+		return true;
 	return hf_map64_find(&in->u->parts, type, &(uint64_t){0}) || strstr(name, "go.shape.") ||
 	       !strcmp(name, "runtime.hmap") || !strcmp(name, "internal/runtime/maps.Map") ||
 	       !strcmp(name, "internal/runtime/maps.table");

@@ -89,6 +89,23 @@ static bool copy_mask(struct go *go, const struct go_rtype *r, uint64_t *bits, u
 	return !hf_err_ignore(hf_target_read(go->t, r->gcdata, bits, len));
 }
 
+/* A chunk of a user arena: a descriptor made up in the chunk's tail, of no kind, and the chunk's own bitmap behind it.
+ * Source: Go 1.22-1.27 runtime/arena.go, initUserArenaChunk (GOEXPERIMENT=arenas). */
+static bool read_arena_type(struct go *go, uint64_t addr, struct go_rtype *ret)
+{
+	const struct go_span *span = go_find_span(go, addr);
+	uint8_t p[GO_RTYPE_SIZE];
+
+	if (!span || !span->user_arena || addr != span->large_type ||
+	    hf_err_ignore(hf_target_read(go->t, addr, p, sizeof(p))))
+		return false;
+	*ret = (struct go_rtype){.addr = addr,
+				 .size = hf_load_u64(p),
+				 .ptr_bytes = hf_load_u64(p + 8),
+				 .gcdata = hf_load_u64(p + 32)};
+	return ret->gcdata == addr + GO_RTYPE_SIZE && ret->ptr_bytes <= ret->size && ret->ptr_bytes % 8 == 0;
+}
+
 struct hf_err *go_mask_build(struct go *go, uint64_t rtype, uint64_t max_size, const struct go_mask **ret)
 {
 	struct go_types *types = go->types;
@@ -103,7 +120,8 @@ struct hf_err *go_mask_build(struct go *go, uint64_t rtype, uint64_t max_size, c
 		return NULL;
 	}
 	HF_TRY(hf_map64_put(&types->masks, rtype, 0));
-	if (!go_rtype_read(go, rtype, &r) || !r.size || r.size > hf_min(max_size, MASK_MAX))
+	if ((!go_rtype_read(go, rtype, &r) && !read_arena_type(go, rtype, &r)) || !r.size ||
+	    r.size > hf_min(max_size, MASK_MAX))
 		return hf_err_at(HF_BADDATA, rtype, "no type descriptor, or one too large for its block");
 	x.words = r.ptr_bytes / 8;
 	x.bits = hf_arena_alloc(&types->arena, (size_t)(x.words + 63) / 64 * 8 + 8);

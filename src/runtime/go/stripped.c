@@ -1,4 +1,4 @@
-#include "stripped.h"
+#include "stripped_private.h"
 
 #include "../../base/workers.h"
 
@@ -6,25 +6,12 @@
 
 #define PCLN_MAGIC   0xfffffff1u /* Go 1.20 to 1.27 internal/abi/symtab.go, CurrentPCLnTabMagic */
 #define CHUNK        (1u << 20)
+#define PIECE        4096u
 #define OVERLAP      8192u /* what a test may look at from a word on */
 #define DATA_MAX     (4ull << 30)
-#define SAMPLES      64u
-#define DELTAS       3u
-#define SPAN_CLASSES 136u
-#define REASONS_MAX  100u
-#define PAGE         8192u
+#define SPAN_SAMPLES 1024u
 #define ATTEMPTS     20u
 #define ALLSPANS_CAP 8192u /* runtime/mheap.go, recordspan: 64 KiB at first */
-
-/* Words of data, in local memory; `left` bytes from here on may be looked at. */
-struct word {
-	uint64_t addr;
-	const uint8_t *p;
-	size_t left;
-};
-
-struct search;
-typedef bool test_fn(struct search *s, const struct word *w);
 
 /* How many passed the test, and which was the best. */
 struct found {
@@ -32,62 +19,46 @@ struct found {
 	unsigned n;                    /* with that weight */
 };
 
-struct search {
-	const struct go_stripped *in;
-	struct go_layout *l;
-	struct hf_range data[4]; /* data, bss, and those without pointers */
-	uint64_t types, etypes, text, etext;
-	uint64_t weight; /* of the word that has just passed */
-	uint64_t in_use; /* bytes of the spans that hold objects */
-	struct hf_scratch scratch, list;
-};
-
-static uint64_t at(const struct word *w, int64_t off)
+static void scan_words(struct search *s, const struct word *first, uint64_t n, test_fn *test,
+		       struct found *ret)
 {
-	return off >= 0 && (uint64_t)off + 8 <= w->left ? hf_load_u64(w->p + off) : 0;
+	for (uint64_t i = 0; i + 8 <= n; i += 8) {
+		struct word w = {first->addr + i, first->p + i, first->left - i};
+
+		s->weight = 1;
+		if (!test(s, &w) || (ret->n && s->weight < ret->weight))
+			continue;
+		ret->n = ret->n && s->weight == ret->weight ? ret->n + 1 : 1;
+		ret->before = ret->addr;
+		ret->addr = w.addr;
+		ret->weight = s->weight;
+	}
 }
 
-static bool read_u64(struct search *s, uint64_t addr, uint64_t *ret)
-{
-	return !hf_err_ignore(hf_target_read_u64(s->in->t, addr, ret));
-}
-
-static bool is_within(const struct hf_range *r, uint64_t addr, uint64_t len)
-{
-	return addr >= r->start && addr <= r->end && len <= r->end - addr;
-}
-
-static bool in_data(const struct search *s, uint64_t addr, uint64_t len)
-{
-	for (size_t i = 0; i < HF_LEN(s->data); i++)
-		if (is_within(&s->data[i], addr, len))
-			return true;
-	return false;
-}
-
-/* Calls the test for each word of a range that can be read, and keeps the one with the greatest weight. */
+/* Calls the test for each word of a range that can be read, and keeps the one with the greatest weight. Where a piece
+ * cannot be read, its pages are tried one by one. */
 static struct hf_err *scan_range(struct search *s, const struct hf_range *r, test_fn *test, struct found *ret)
 {
-	uint64_t end = hf_min(r->end, r->start + DATA_MAX);
+	uint64_t end = hf_min(r->end, r->start + DATA_MAX), size = CHUNK, n;
 
-	for (uint64_t start = r->start; start < end; start += CHUNK) {
-		uint64_t n = hf_min(end - start, (uint64_t)CHUNK), whole = hf_min(end - start, n + OVERLAP);
+	for (uint64_t start = r->start; start < end; start += n) {
+		struct word first = {.addr = start};
 		const void *p;
 
 		HF_TRY(hf_interrupt_check());
-		if (hf_err_ignore(hf_target_get(s->in->t, start, whole, &s->scratch, &p)))
-			continue;
-		for (uint64_t i = 0; i + 8 <= n; i += 8) {
-			struct word w = {start + i, (const uint8_t *)p + i, whole - i};
-
-			s->weight = 1;
-			if (!test(s, &w) || (ret->n && s->weight < ret->weight))
+		n = hf_min(end - start, size);
+		first.left = hf_min(end - start, n + OVERLAP);
+		if (hf_err_ignore(hf_target_get(s->in->t, start, first.left, &s->scratch, &p))) {
+			first.left = n;
+			if (hf_err_ignore(hf_target_get(s->in->t, start, n, &s->scratch, &p))) {
+				n = size > PIECE ? 0 : n;
+				size = PIECE;
 				continue;
-			ret->n = ret->n && s->weight == ret->weight ? ret->n + 1 : 1;
-			ret->before = ret->addr;
-			ret->addr = w.addr;
-			ret->weight = s->weight;
+			}
 		}
+		first.p = p;
+		scan_words(s, &first, n, test, ret);
+		size = CHUNK;
 	}
 	return NULL;
 }
@@ -98,23 +69,6 @@ static struct hf_err *scan_data(struct search *s, test_fn *test, struct found *r
 	for (size_t i = 0; i < HF_LEN(s->data); i++)
 		HF_TRY(scan_range(s, &s->data[i], test, ret));
 	return NULL;
-}
-
-/* A slice header of pointers, by its numbers alone. */
-static bool is_slice(const struct word *w, uint64_t *ret_ptr, uint64_t *ret_n)
-{
-	uint64_t ptr = at(w, 0), n = at(w, 8), cap = at(w, 16);
-
-	*ret_ptr = ptr;
-	*ret_n = n;
-	return w->left >= 24 && ptr >= 4096 && ptr % 8 == 0 && ptr >> 47 == 0 && n && n <= cap &&
-	       cap < 1ull << 31;
-}
-
-/* Item i of SAMPLES that lie evenly in a list of n. */
-static uint64_t sample(uint64_t n, uint64_t i)
-{
-	return n <= SAMPLES ? i : i * (n - 1) / (SAMPLES - 1);
 }
 
 /* ---- moduledata --------------------------------------------------------------------------------------------- */
@@ -172,9 +126,7 @@ static struct hf_err *take_ranges(struct search *s, uint64_t module)
 		HF_TRY(hf_target_read_u64(t, module + (uint64_t)off[ends[i]], &s->data[i].end));
 	}
 	HF_TRY(hf_target_read_u64(t, module + (uint64_t)off[GO_MODULEDATA_TYPES], &s->types));
-	HF_TRY(hf_target_read_u64(t, module + (uint64_t)off[GO_MODULEDATA_ETYPES], &s->etypes));
-	HF_TRY(hf_target_read_u64(t, module + (uint64_t)off[GO_MODULEDATA_TEXT], &s->text));
-	return hf_target_read_u64(t, module + (uint64_t)off[GO_MODULEDATA_ETEXT], &s->etext);
+	return hf_target_read_u64(t, module + (uint64_t)off[GO_MODULEDATA_ETYPES], &s->etypes);
 }
 
 static struct hf_err *find_module(struct search *s)
@@ -195,14 +147,13 @@ static struct hf_err *find_module(struct search *s)
 
 /* ---- spans ---------------------------------------------------------------------------------------------------- */
 
-/* *ret_in_use: its bytes, where it holds objects. */
-static bool is_span(struct search *s, uint64_t addr, uint64_t *ret_in_use)
+/* Adds what it holds to the sums. */
+static bool is_span(struct search *s, uint64_t addr, struct span_sums *sums)
 {
 	const int32_t *off = s->l->off;
 	uint64_t start, npages, elemsize;
 	uint8_t state;
 
-	*ret_in_use = 0;
 	if (addr < 4096 || addr % 8 || addr >> 47 ||
 	    !read_u64(s, addr + (uint64_t)off[GO_MSPAN_START_ADDR], &start) ||
 	    !read_u64(s, addr + (uint64_t)off[GO_MSPAN_NPAGES], &npages) ||
@@ -211,19 +162,21 @@ static bool is_span(struct search *s, uint64_t addr, uint64_t *ret_in_use)
 		return false;
 	if (!state && !start && !npages) /* given back: runtime/mheap.go, freeSpanLocked */
 		return true;
-	if (!start || start % PAGE || start >> 47 || !npages || npages >= 1ull << 34 || state > 2)
+	if (!start || start % GO_STRIPPED_PAGE || start >> 47 || !npages || npages >= 1ull << 34 || state > 2)
 		return false;
+	if (state == 2)
+		sums->manual += npages * GO_STRIPPED_PAGE;
 	if (state != 1)
 		return true;
-	*ret_in_use = npages * PAGE;
-	return elemsize && elemsize <= npages * PAGE;
+	sums->in_use += npages * GO_STRIPPED_PAGE;
+	return elemsize && elemsize <= npages * GO_STRIPPED_PAGE;
 }
 
 /* mheap_.allspans: a list from the system's own memory. A few spans may be in the making while the target runs. */
 static bool is_allspans(struct search *s, const struct word *w)
 {
-	uint64_t ptr, n, mheap = w->addr - (uint64_t)s->l->off[GO_MHEAP_ALLSPANS], count, good = 0,
-			 in_use = 0;
+	uint64_t ptr, n, mheap = w->addr - (uint64_t)s->l->off[GO_MHEAP_ALLSPANS], count, good = 0;
+	struct span_sums sums = {0};
 	uint32_t sweepgen;
 
 	if (!is_slice(w, &ptr, &n) || ptr % 4096 || at(w, 16) < ALLSPANS_CAP ||
@@ -233,32 +186,31 @@ static bool is_allspans(struct search *s, const struct word *w)
 					     &sweepgen)) ||
 	    sweepgen % 2)
 		return false;
-	count = hf_min(n, (uint64_t)SAMPLES);
+	count = hf_min(n, (uint64_t)SPAN_SAMPLES);
 	for (uint64_t i = 0; i < count; i++) {
-		uint64_t span, bytes;
+		uint64_t span;
 
-		if (read_u64(s, ptr + sample(n, i) * 8, &span) && is_span(s, span, &bytes)) {
-			good++;
-			in_use += bytes;
-		}
+		good += read_u64(s, ptr + sample(n, i, SPAN_SAMPLES) * 8, &span) && is_span(s, span, &sums);
+		if (i + 1 - good > count / 8)
+			return false;
 	}
-	return in_use && good >= count - count / 8;
+	return sums.in_use;
 }
 
 /* The bytes of all spans in use: what the counters are held against. */
 static void sum_spans(struct search *s)
 {
-	uint64_t list, n, bytes;
+	struct span_sums sums = {0};
+	uint64_t list, n;
 	uint64_t header = s->l->var[GO_VAR_MHEAP] + (uint64_t)s->l->off[GO_MHEAP_ALLSPANS];
 	const void *p;
 
-	s->in_use = 0;
 	if (!read_u64(s, header, &list) || !read_u64(s, header + 8, &n) || n > 1u << 27 ||
 	    hf_err_ignore(hf_target_get(s->in->t, list, n * 8, &s->list, &p)))
 		return;
 	for (uint64_t i = 0; i < n; i++)
-		if (is_span(s, hf_load_u64((const uint8_t *)p + i * 8), &bytes))
-			s->in_use += bytes;
+		(void)is_span(s, hf_load_u64((const uint8_t *)p + i * 8), &sums);
+	s->sums = sums;
 }
 
 static struct hf_err *find_mheap(struct search *s)
@@ -308,9 +260,9 @@ static bool is_allgs(struct search *s, const struct word *w)
 
 	if (!is_slice(w, &ptr, &n) || !read_u64(s, ptr, &g) || !is_g(s, g))
 		return false;
-	count = hf_min(n, (uint64_t)SAMPLES);
+	count = hf_min(n, (uint64_t)GO_STRIPPED_SAMPLES);
 	for (uint64_t i = 0; i < count; i++)
-		good += read_u64(s, ptr + sample(n, i) * 8, &g) && is_g(s, g);
+		good += read_u64(s, ptr + sample(n, i, GO_STRIPPED_SAMPLES) * 8, &g) && is_g(s, g);
 	s->weight = 2 * n + (at(w, 16) > n);
 	return good >= count - count / 8;
 }
@@ -338,188 +290,6 @@ static struct hf_err *find_allgs(struct search *s)
 	return NULL;
 }
 
-/* mcache.alloc: one span for each class, its own or the empty one. */
-static bool is_mcache(struct search *s, uint64_t mcache)
-{
-	uint64_t spans[SPAN_CLASSES], empty = 0;
-
-	if (hf_err_ignore(hf_target_read(s->in->t, mcache + (uint64_t)s->l->off[GO_MCACHE_ALLOC], spans,
-					 sizeof(spans))))
-		return false;
-	for (size_t i = 0; i < HF_LEN(spans); i++) {
-		uint8_t class;
-
-		if (hf_err_ignore(hf_target_read_u8(
-			    s->in->t, spans[i] + (uint64_t)s->l->off[GO_MSPAN_SPANCLASS], &class)))
-			return false;
-		if (class == i && spans[i] != empty)
-			continue;
-		if (class || (empty && spans[i] != empty))
-			return false;
-		empty = spans[i];
-	}
-	return true;
-}
-
-/* True where addr is in m0, the only m that is a variable: since 1.24 it may hold a copy of allp (m.allpSnapshot). */
-static bool is_in_m0(struct search *s, uint64_t addr)
-{
-	const int32_t *off = s->l->off;
-
-	for (uint64_t back = 0; back < (uint64_t)hf_max(off[GO_M_SIZE], 8); back += 8) {
-		uint64_t m = addr - back, g0, owner;
-
-		if (in_data(s, m, 8) && read_u64(s, m + (uint64_t)off[GO_M_G0], &g0) && in_data(s, g0, 8) &&
-		    read_u64(s, g0 + (uint64_t)off[GO_G_M], &owner) && owner == m)
-			return true;
-	}
-	return false;
-}
-
-/* p: id int32, status uint32, ... Source: Go 1.20-1.27 runtime/runtime2.go. */
-static bool is_allp(struct search *s, const struct word *w)
-{
-	uint64_t ptr, n, p, head, mcache;
-	bool cached = false;
-
-	if (!is_slice(w, &ptr, &n) || n > 1u << 16 || s->l->off[GO_P_MCACHE] < 0 ||
-	    s->l->off[GO_MCACHE_ALLOC] < 0)
-		return false;
-	for (uint64_t i = 0; i < n; i++) {
-		if (!read_u64(s, ptr + i * 8, &p) || p < 4096 || p % 8 || p >> 47 || !read_u64(s, p, &head) ||
-		    (uint32_t)head != i || head >> 32 > 4)
-			return false;
-		if (!read_u64(s, p + (uint64_t)s->l->off[GO_P_MCACHE], &mcache))
-			return false;
-		if (mcache && !is_mcache(s, mcache))
-			return false;
-		cached = cached || mcache;
-	}
-	s->weight = n;
-	return cached && !is_in_m0(s, w->addr);
-}
-
-/* ---- counters ----------------------------------------------------------------------------------------------------- */
-
-/* Close enough to the spans that were summed up while the target ran. */
-static bool is_near(const struct search *s, uint64_t bytes)
-{
-	uint64_t larger = hf_max(bytes, s->in_use), smaller = hf_min(bytes, s->in_use);
-
-	return s->in_use && larger - smaller <= larger / 4 + (1u << 20);
-}
-
-static uint64_t delta_sum(const struct word *w, int64_t size, int64_t off)
-{
-	uint64_t sum = 0;
-
-	for (int64_t k = 0; k < (int64_t)DELTAS; k++)
-		sum += at(w, k * size + off);
-	return sum;
-}
-
-/* memstats begins with heapStats, three heapStatsDelta {committed, released, inHeap, inStacks, inWorkBufs, ...}: sums of
- * pages, and counts of allocations and frees. Source: Go 1.20-1.27 runtime/mstats.go. */
-static bool is_memstats(struct search *s, const struct word *w)
-{
-	const int32_t *off = s->l->off;
-	int64_t size = off[GO_HEAPSTATSDELTA_SIZE], allocs = off[GO_HEAPSTATSDELTA_SMALL_ALLOC_COUNT],
-		frees = off[GO_HEAPSTATSDELTA_SMALL_FREE_COUNT], large = off[GO_HEAPSTATSDELTA_LARGE_FREE];
-	uint64_t in_heap;
-
-	if (size <= 0 || off[GO_MSTATS_HEAP_STATS] || (uint64_t)size * DELTAS > w->left || allocs < 0 ||
-	    frees < 0 || large < allocs || off[GO_HEAPSTATSDELTA_IN_STACKS] != 24)
-		return false;
-	in_heap = delta_sum(w, size, 16);
-	if (in_heap % PAGE || !is_near(s, in_heap) || delta_sum(w, size, 24) % PAGE ||
-	    delta_sum(w, size, 32) % PAGE || delta_sum(w, size, 0) % 4096 || delta_sum(w, size, 8) % 4096)
-		return false;
-	if (delta_sum(w, size, 0) < in_heap + delta_sum(w, size, 24) || delta_sum(w, size, 0) >> 47)
-		return false;
-	for (int64_t i = 0; i < (large - allocs) / 8; i++)
-		if ((delta_sum(w, size, allocs + i * 8) - delta_sum(w, size, frees + i * 8)) >> 47)
-			return false;
-	return true;
-}
-
-/* Source: Go 1.20-1.27 runtime/mgcpacer.go, gcControllerState. */
-static bool is_controller(struct search *s, const struct word *w)
-{
-	const int32_t *off = s->l->off;
-	uint64_t in_use = at(w, off[GO_GCCONTROLLERSTATE_HEAP_IN_USE]),
-		 mapped = at(w, off[GO_GCCONTROLLERSTATE_MAPPED_READY]);
-	int32_t percent = (int32_t)at(w, off[GO_GCCONTROLLERSTATE_GC_PERCENT]);
-	int64_t limit = (int64_t)at(w, off[GO_GCCONTROLLERSTATE_MEMORY_LIMIT]);
-
-	return in_use && in_use % PAGE == 0 && is_near(s, in_use) && percent >= -1 && percent <= 1000000 &&
-	       limit > 0 && mapped >= in_use && mapped >> 47 == 0 &&
-	       at(w, off[GO_GCCONTROLLERSTATE_HEAP_RELEASED]) % 4096 == 0 &&
-	       at(w, off[GO_GCCONTROLLERSTATE_HEAP_FREE]) % 4096 == 0 &&
-	       at(w, off[GO_GCCONTROLLERSTATE_TOTAL_ALLOC]) >= at(w, off[GO_GCCONTROLLERSTATE_TOTAL_FREE]) &&
-	       at(w, off[GO_GCCONTROLLERSTATE_TOTAL_ALLOC]);
-}
-
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
-
-static bool is_type(const struct search *s, uint64_t addr)
-{
-	return addr % 8 == 0 && addr >= s->types && addr < s->etypes;
-}
-
-/* itabTableType {size, count, entries}; an itab is {inter, type, ...}. Source: Go 1.20-1.27 runtime/iface.go. */
-static bool is_itab_table(struct search *s, const struct word *w)
-{
-	uint64_t table = at(w, 0), size, count, seen = 0;
-
-	if (table < 4096 || table % 8 || table >> 47 || !read_u64(s, table, &size) || size < 512 ||
-	    size > 1u << 24 || size & (size - 1) || !read_u64(s, table + 8, &count) || !count || count > size)
-		return false;
-	for (uint64_t i = 0; i < size && seen < hf_min(count, (uint64_t)SAMPLES); i++) {
-		uint64_t itab, inter, type;
-
-		if (!read_u64(s, table + 16 + i * 8, &itab))
-			return false;
-		if (!itab)
-			continue;
-		if (!read_u64(s, itab, &inter) || !read_u64(s, itab + 8, &type) || !is_type(s, inter))
-			return false;
-		seen += is_type(s, type);
-	}
-	return seen > 0;
-}
-
-static bool read_text(struct search *s, uint64_t header, char *buf, size_t max, uint64_t *ret_n)
-{
-	uint64_t ptr;
-
-	return read_u64(s, header, &ptr) && read_u64(s, header + 8, ret_n) && *ret_n <= max &&
-	       (!*ret_n || !hf_err_ignore(hf_target_read(s->in->t, ptr, buf, *ret_n)));
-}
-
-/* {"", "GC assist marking", ...}: the same first two in all versions. Source: Go 1.20-1.27 runtime/runtime2.go. */
-static bool is_reasons(struct search *s, const struct word *w)
-{
-	static const char second[] = "GC assist marking";
-	char text[sizeof(second)];
-	uint64_t n;
-
-	return w->left >= 32 && !at(w, 8) && at(w, 24) == sizeof(second) - 1 &&
-	       read_text(s, w->addr + 16, text, sizeof(text), &n) &&
-	       !memcmp(text, second, sizeof(second) - 1);
-}
-
-static uint64_t count_reasons(struct search *s, uint64_t addr)
-{
-	char text[REASONS_MAX];
-	uint64_t n, count = 2;
-
-	for (; count < REASONS_MAX && read_text(s, addr + count * 16, text, sizeof(text), &n) && n; count++)
-		for (uint64_t i = 0; i < n; i++)
-			if (text[i] < ' ' || text[i] > '~')
-				return count;
-	return count;
-}
-
 static struct hf_err *find_optional(struct search *s, enum go_variable variable, test_fn *test)
 {
 	struct found found;
@@ -534,13 +304,13 @@ static struct hf_err *find_all(struct search *s)
 	HF_TRY(find_module(s));
 	HF_TRY(find_mheap(s));
 	HF_TRY(find_allgs(s));
-	HF_TRY(find_optional(s, GO_VAR_ALLP, is_allp));
-	HF_TRY(find_optional(s, GO_VAR_MEMSTATS, is_memstats));
-	HF_TRY(find_optional(s, GO_VAR_GCCONTROLLER, is_controller));
-	HF_TRY(find_optional(s, GO_VAR_ITABTABLE, is_itab_table));
-	HF_TRY(find_optional(s, GO_VAR_WAITREASONS, is_reasons));
+	HF_TRY(find_optional(s, GO_VAR_ALLP, go_is_allp));
+	HF_TRY(find_optional(s, GO_VAR_MEMSTATS, go_is_memstats));
+	HF_TRY(find_optional(s, GO_VAR_GCCONTROLLER, go_is_controller));
+	HF_TRY(find_optional(s, GO_VAR_ITABTABLE, go_is_itab_table));
+	HF_TRY(find_optional(s, GO_VAR_WAITREASONS, go_is_reasons));
 	if (s->l->var[GO_VAR_WAITREASONS])
-		s->l->wait_reasons_n = count_reasons(s, s->l->var[GO_VAR_WAITREASONS]);
+		s->l->wait_reasons_n = go_count_reasons(s, s->l->var[GO_VAR_WAITREASONS]);
 	/* runtime/proc.go, procresize: allp has gomaxprocs of them. */
 	if (s->l->var[GO_VAR_ALLP])
 		s->l->var[GO_VAR_GOMAXPROCS] = s->l->var[GO_VAR_ALLP] + 8;
