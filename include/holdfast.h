@@ -80,6 +80,42 @@ HF_API struct hf_err *hf_session_open_core(const char *core, const char *exe,
 					   const struct hf_options *options, struct hf_session **ret)
 	HF_CHECKED;
 HF_API void hf_session_close(struct hf_session *s); /* resumes the target, where stopped; takes NULL */
+/* For questions from now on; debuginfod and workers stay as they were at the opening. */
+HF_API void hf_session_set_options(struct hf_session *s, const struct hf_options *options);
+
+/* ---- a session on what a debugger holds ------------------------------------------------------------------ */
+
+struct hf_host_thread {
+	int tid;          /* as its system numbers it */
+	const void *regs; /* the kernel's struct user_regs_struct */
+	size_t regs_len;
+};
+
+/* What a debugger says of a process that it holds stopped. All is borrowed until the session is open, but read and arg:
+ * until it is closed. */
+struct hf_host {
+	size_t size; /* sizeof(struct hf_host) */
+	int pid;
+	const struct hf_host_thread *threads;
+	size_t threads_n;
+	bool local; /* the process is of this machine and pid namespace: its memory is read through /proc, and what
+		       follows is not needed */
+	const char *name; /* of the process; NULL: unknown */
+	const char *exe;  /* a file here that is its executable; NULL: looked for where the maps say */
+	const char *maps; /* text in the form of /proc/PID/maps */
+	const void *auxv; /* as in /proc/PID/auxv */
+	size_t auxv_len;
+	/* Reads all of [addr, addr+len), whole pages of at most 1 MiB; false: not all of it can be read. Called from
+	 * the session's thread alone. */
+	bool (*read)(void *arg, uint64_t addr, void *buf, size_t len);
+	void *arg;
+};
+
+/* Opens what a debugger holds. Nothing is stopped, traced or resumed by us; the session is of this moment: close it
+ * before the process moves.
+ * Errors: NOTPERM, TARGET (a thread of it runs, it is of another machine type), BADDATA (maps, registers), USAGE */
+HF_API struct hf_err *hf_session_open_host(const struct hf_host *host, const struct hf_options *options,
+					   struct hf_session **ret) HF_CHECKED;
 
 /* Asks the work under way, in any session, to end soon with HF_INTERRUPTED: async-signal-safe. */
 HF_API void hf_interrupt(void);
@@ -313,13 +349,42 @@ struct hf_report_options {
 	enum hf_report_format format;
 	bool color;      /* text: with terminal styles */
 	unsigned width;  /* text: columns; 0: 100 */
-	const char *ask; /* text: how the user names the target in commands: "-p 1234" */
+	const char *ask; /* text: how the user names the target in commands: "-p 1234"; "": not at all */
 };
 /* Renders the result of a command ("overview", "info", "why", "top", "goroutines", "snap", "page") as one string, ending
  * in a newline. ret  caller frees with hf_text_free.     Errors: NOMEM, USAGE (no such command) */
 HF_API struct hf_err *hf_report(const char *command, const struct hf_head *head, const void *result,
 				const struct hf_report_options *options, char **ret) HF_CHECKED;
 HF_API void hf_text_free(char *text); /* takes NULL */
+
+/* ---- commands: questions in the words of a command line, for those of debuggers ---------------------------------- */
+
+struct hf_command_info {
+	const char *name, *words, *summary; /* words: "ADDR..."; "" where it takes none */
+};
+/* The commands in the order of the help; false past the end. The first is what no verb asks. */
+HF_API bool hf_command_at(size_t i, struct hf_command_info *ret);
+/* The help of a command, as it is asked in a debugger; NULL: of all. ret  caller frees with hf_text_free.
+ * Errors: USAGE (no such command), NOMEM */
+HF_API struct hf_err *hf_command_help(const char *name, char **ret) HF_CHECKED;
+
+/* A command line, understood: "why 0xc000012345 --max 1". It names no target: that is the session's. */
+struct hf_question;
+/* words  copied.     ret  caller frees with hf_question_free.     Errors: USAGE, NOMEM */
+HF_API struct hf_err *hf_question_parse(const char *const *words, size_t n, struct hf_question **ret)
+	HF_CHECKED;
+HF_API void hf_question_free(struct hf_question *q); /* takes NULL */
+/* What to open a session with for it. Valid while q lives. */
+HF_API const struct hf_options *hf_question_options(const struct hf_question *q);
+/* Its words that are neither the command nor options; and another for one of them (copied). */
+HF_API size_t hf_question_words(const struct hf_question *q, const char *const **ret);
+HF_API struct hf_err *hf_question_set_word(struct hf_question *q, size_t i, const char *word) HF_CHECKED;
+/* It asks for help or the version, which take no session. */
+HF_API bool hf_question_is_help(const struct hf_question *q);
+/* Asks it, and renders the answer: the format is the question's (--json), the rest is of options (NULL for defaults).
+ * s  NULL where it asks for help.     ret  caller frees with hf_text_free.     Errors: of all questions */
+HF_API struct hf_err *hf_question_ask(const struct hf_question *q, struct hf_session *s,
+				      const struct hf_report_options *options, char **ret) HF_CHECKED;
 
 #ifdef __cplusplus
 }

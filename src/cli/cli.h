@@ -17,13 +17,14 @@ struct hf_cli {
 	unsigned given; /* HF_TAKES_* that were */
 };
 
-/* argv  is permuted, and must outlive ret.
+/* argv  is permuted, and must outlive ret.     held  in a debugger: the target is what it holds.
  * Errors: USAGE */
-struct hf_err *hf_cli_parse(int argc, char **argv, struct hf_cli *ret) HF_CHECKED;
+struct hf_err *hf_cli_parse(int argc, char **argv, bool held, struct hf_cli *ret) HF_CHECKED;
 
-void hf_cli_add_help(struct hf_str *ret, const struct hf_command *command); /* NULL: of all */
+/* command  NULL: of all.     held  for the command line of a debugger, where there is no target to name */
+void hf_cli_add_help(struct hf_str *ret, const struct hf_command *command, bool held);
 /* The lines on options: the common ones where takes is 0, else those. */
-void hf_cli_add_options(struct hf_str *ret, unsigned takes);
+void hf_cli_add_options(struct hf_str *ret, unsigned takes, bool held);
 
 /* How the user names the target: "-p 1234", "-c core -e exe". */
 void hf_cli_add_target(struct hf_str *ret, const struct hf_cli *cli);

@@ -63,12 +63,12 @@ static struct hf_err *run(int argc, char **argv, bool *ret_broken)
 	struct hf_cli cli;
 	struct hf_err *err;
 
-	HF_TRY(hf_cli_parse(argc, argv, &cli));
+	HF_TRY(hf_cli_parse(argc, argv, false, &cli));
 	if (cli.version || cli.help) {
 		if (cli.version)
 			hf_str_add(&help, "holdfast " HF_VERSION "\n");
 		else
-			hf_cli_add_help(&help, cli.command);
+			hf_cli_add_help(&help, cli.command, false);
 		err = hf_str_check(&help);
 		if (!err)
 			err = hf_cli_write(hf_str_get(&help), ret_broken);

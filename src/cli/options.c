@@ -257,10 +257,21 @@ static struct hf_err *check(const struct hf_cli *cli)
 	if (!*command->words && cli->args.words_n)
 		return hf_err(HF_USAGE, "'%s' takes no word, but '%s' is given", command->name,
 			      cli->args.words[0]);
-	return check_target(cli);
+	return NULL;
 }
 
-struct hf_err *hf_cli_parse(int argc, char **argv, struct hf_cli *ret)
+/* In a debugger the target is what it holds. */
+static struct hf_err *check_no_target(const struct hf_cli *cli)
+{
+	if (cli->pid || cli->core || cli->exe)
+		return hf_err(HF_USAGE, "the debugger's own process or core is asked: leave %s out",
+			      cli->pid    ? "-p"
+			      : cli->core ? "-c"
+					  : "-e");
+	return NULL;
+}
+
+struct hf_err *hf_cli_parse(int argc, char **argv, bool held, struct hf_cli *ret)
 {
 	struct hf_cli cli = {
 		.args = {.limit = HF_LIMIT_DEFAULT, .max = HF_MAX_DEFAULT},
@@ -273,17 +284,24 @@ struct hf_err *hf_cli_parse(int argc, char **argv, struct hf_cli *ret)
 		if (!cli.command)
 			cli.command = hf_commands[0];
 		HF_TRY(check(&cli));
+		HF_TRY(held ? check_no_target(&cli) : check_target(&cli));
 	}
 	*ret = cli;
 	return NULL;
 }
 
-void hf_cli_add_options(struct hf_str *ret, unsigned takes)
+static bool names_target(enum option_id id)
+{
+	return id == OPTION_PID || id == OPTION_CORE || id == OPTION_EXE;
+}
+
+void hf_cli_add_options(struct hf_str *ret, unsigned takes, bool held)
 {
 	for (int i = 0; i < OPTION_N; i++) {
 		char left[40] = "";
 
-		if (takes ? !(rows[i].takes & takes) : rows[i].takes != 0)
+		if ((takes ? !(rows[i].takes & takes) : rows[i].takes != 0) ||
+		    (held && names_target((enum option_id)i)))
 			continue;
 		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", rows[i].letter ? '-' : ' ',
 			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? ", " : "  ", rows[i].name,

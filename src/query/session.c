@@ -123,6 +123,30 @@ struct hf_err *hf_session_open_core(const char *core, const char *exe, const str
 	return session_new(err, t, options, ret);
 }
 
+struct hf_err *hf_session_open_host(const struct hf_host *host, const struct hf_options *options,
+				    struct hf_session **ret)
+{
+	struct hf_target *t = NULL;
+	struct hf_err *err = hf_target_open_host(host, &t);
+
+	HF_TRY(session_new(err, t, options, ret));
+	/* A debugger is asked from one thread. */
+	if (!host->local)
+		hf_workers_set(1);
+	return NULL;
+}
+
+void hf_session_set_options(struct hf_session *s, const struct hf_options *options)
+{
+	struct hf_options set = {.size = sizeof(set)};
+
+	memcpy(&set, options, hf_min(options->size, sizeof(set)));
+	set.size = sizeof(set);
+	set.debuginfod = s->options.debuginfod;
+	set.workers = s->options.workers;
+	s->options = set;
+}
+
 void hf_session_close(struct hf_session *s)
 {
 	if (!s)

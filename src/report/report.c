@@ -52,12 +52,20 @@ static struct hf_err *render_text(hf_text_fn *fn, const struct hf_head *head, co
 		.color = options->color,
 		.width =
 			options->width ? hf_max(WIDTH_MIN, hf_min(options->width, WIDTH_MAX)) : WIDTH_DEFAULT,
-		.ask = options->ask ? options->ask : "-p PID",
 	};
+	const char *named = options->ask ? options->ask : "-p PID";
+	struct hf_str ask = {0};
 
+	if (*named) {
+		hf_str_addc(&ask, ' ');
+		hf_str_add(&ask, named);
+	}
+	t.ask = hf_str_get(&ask);
 	fn(&t, head, result);
 	add_footer(&t, head);
 	*ret = t.out;
+	ret->failed |= ask.failed;
+	hf_str_deinit(&ask);
 	return hf_str_check(ret);
 }
 

@@ -53,7 +53,7 @@ static struct hf_err *fill_image(struct hf_target *t, const struct hf_map *map, 
 	around.end = hf_min(around.end - around.start, CLUSTER) + around.start;
 	if (hf_image_read(live->image, addr, &byte, 1)) /* another thread was faster */
 		return NULL;
-	if (!t->stopped && !is_unchanging(t, map))
+	if (!t->stopped && !live->held && !is_unchanging(t, map))
 		return hf_err_at(HF_STALE, addr, "0x%" PRIx64 " was not captured while %s was stopped", addr,
 				 t->label);
 	HF_TRY(hf_live_capture(t, &around, 1));
@@ -147,7 +147,7 @@ static struct hf_err *live_stop(struct hf_target *t)
 		live->lost[i] = 0;
 	if (!live->prepared)
 		live->set_aside = 0;
-	HF_TRY(hf_live_stop_threads(t));
+	HF_TRY(live->held ? hf_live_hold_threads(t) : hf_live_stop_threads(t));
 	err = refresh_maps(t);
 	if (!err)
 		err = hf_image_create(t, &live->image);
@@ -214,6 +214,7 @@ static void live_close(struct hf_target *t)
 	hf_vec_each(&live->files, f)
 		hf_close_p(&f->fd);
 	hf_vec_deinit(&live->files);
+	hf_vec_deinit(&live->held_threads);
 	hf_vec_deinit(&live->remote_devs);
 	hf_close_p(&live->pagemap_fd);
 	hf_close_p(&live->mem_fd);
@@ -272,6 +273,22 @@ static struct hf_err *read_process(struct hf_target *t)
 		t->auxv.n = text.n;
 	}
 	return hf_facts_read(t->pid, live->proc_fd, &t->facts);
+}
+
+struct hf_err *hf_live_open_held(struct hf_target *t)
+{
+	struct hf_live *live = live_create(t->pid);
+
+	t->ops = &live_ops;
+	t->arg = live;
+	if (!live)
+		return hf_err_nomem();
+	live->held = true;
+	HF_TRY(hf_vec_reserve(&live->held_threads, t->threads.n));
+	hf_vec_each(&t->threads, thread)
+		live->held_threads.at[live->held_threads.n++] = *thread;
+	t->threads.n = 0;
+	return read_process(t);
 }
 
 struct hf_err *hf_target_open_pid(pid_t pid, struct hf_target **ret)

@@ -2,6 +2,7 @@
  *
  *   live_open.c   which process may be opened, and what to say where it may not
  *   live_stop.c   stop and resume: the tracer's thread
+ *   live_held.c   the same where a debugger has stopped the process already
  *   live_image.c  what was captured: mirrored memory and its bitmaps
  *   live_pages.c  which pages are in memory, and their bytes
  *   live_capture.c  from ranges to pages to the image
@@ -42,13 +43,15 @@ struct hf_live {
 	int proc_fd; /* /proc/PID */
 	int task_fd; /* the same, or /proc/PID/task/TID of a living thread where the leader has ended */
 	int pid_fd;  /* -1 where the kernel has none */
-	int mem_fd, pagemap_fd;    /* pagemap: -1 where it may not be read */
-	uint64_t start;            /* of the process, ticks since boot: a reused pid has another */
-	bool our_child;            /* its end is our caller's to wait for */
-	bool no_scan;              /* the kernel has no PAGEMAP_SCAN (Linux 6.7): pagemap is read instead */
-	struct hf_tracer *tracer;  /* while stopped */
-	sigset_t old_mask;         /* the caller's, while stopped */
-	struct hf_image *image;    /* of the last stop; NULL before the first */
+	int mem_fd, pagemap_fd;   /* pagemap: -1 where it may not be read */
+	uint64_t start;           /* of the process, ticks since boot: a reused pid has another */
+	bool our_child;           /* its end is our caller's to wait for */
+	bool no_scan;             /* the kernel has no PAGEMAP_SCAN (Linux 6.7): pagemap is read instead */
+	struct hf_tracer *tracer; /* while stopped */
+	bool held;                /* a debugger stopped it, for as long as we are open: never traced by us */
+	HF_VEC(struct hf_thread) held_threads; /* as the debugger gave them */
+	sigset_t old_mask;                     /* the caller's, while stopped */
+	struct hf_image *image;                /* of the last stop; NULL before the first */
 	struct hf_image *prepared; /* mirrors for the next stop: memory of ours, nothing captured; or NULL */
 	uint64_t set_aside;        /* bytes of it, or of the image's, that are ours already */
 	pthread_mutex_t lock;      /* reads that miss the image; files; lost */
@@ -77,6 +80,16 @@ struct hf_err *hf_live_traced_by(pid_t tid, pid_t tracer) HF_CHECKED;
 /* Stops all threads; t->threads is filled. On error everything runs. */
 struct hf_err *hf_live_stop_threads(struct hf_target *t) HF_CHECKED;
 void hf_live_resume_threads(struct hf_target *t);
+
+/* ---- live.c ---- */
+
+/* Makes t, of which pid and threads are set, a live target that is held. Errors: as hf_target_open_host. */
+struct hf_err *hf_live_open_held(struct hf_target *t) HF_CHECKED;
+
+/* ---- live_held.c ---- */
+
+/* As hf_live_stop_threads, but only looks. Errors: TARGET (a thread runs, or the process has ended). */
+struct hf_err *hf_live_hold_threads(struct hf_target *t) HF_CHECKED;
 
 /* ---- live_pages.c ---- */
 

@@ -152,8 +152,10 @@ static struct hf_err *check_process(struct hf_live *live)
 	if (stat.flags & PF_KTHREAD)
 		return hf_err(HF_TARGET, "process %d is a kernel thread: it has no memory of its own",
 			      live->pid);
-	if (tracer)
+	if (tracer && !live->held)
 		return hf_live_traced_by(live->pid, (pid_t)tracer);
+	if (!tracer && live->held)
+		return hf_err(HF_TARGET, "process %d is held by no debugger", live->pid);
 	live->start = stat.start;
 	live->our_child = stat.parent == getpid();
 	return NULL;

@@ -146,6 +146,11 @@ struct hf_err *hf_target_open_pid(pid_t pid, struct hf_target **ret) HF_CHECKED;
  */
 struct hf_err *hf_target_open_core(const char *core, const char *exe, struct hf_target **ret) HF_CHECKED;
 
+/* Opens what a debugger holds stopped: a process of this machine through /proc, any other through host->read.
+ * `stopped` and the pause stay as they are on a core: nothing here stops or resumes it.
+ * Errors: NOTPERM, TARGET (a thread runs, no x86-64 program), BADDATA (maps, registers), USAGE (no way to read) */
+struct hf_err *hf_target_open_host(const struct hf_host *host, struct hf_target **ret) HF_CHECKED;
+
 /* A target made of bytes that the caller holds, for tests and fuzzers. Ranges are borrowed until close. */
 struct hf_mem_range {
 	uint64_t addr;

@@ -22,6 +22,7 @@ HOMES = {
     "jansson": re.compile(r"(src/report/.*|tests/unit/test_report_json)\.c$"),
     "zlib": re.compile(r"src/sym/[^/]*\.c$"),
     "criterion": re.compile(r"tests/unit/[^/]*$"),
+    "python": re.compile(r"python/[^/]*\.c$"),
 }
 LIBRARIES = [
     ("libdw", re.compile(r"elfutils/libdw|^dwarf\.h$")),
@@ -29,6 +30,7 @@ LIBRARIES = [
     ("jansson", re.compile(r"^jansson")),
     ("zlib", re.compile(r"^(zlib|zconf)\.h$")),
     ("criterion", re.compile(r"^criterion/")),
+    ("python", re.compile(r"^Python\.h$")),
 ]
 SYSTEM = re.compile(r"^(sys|linux|asm|netinet|arpa|net)/|^[a-z0-9_]+\.h$")
 
@@ -71,6 +73,8 @@ def check_own(path, header):
     mine = layer_of(path)
     target = os.path.normpath(os.path.join(os.path.dirname(path), header))
     theirs = layer_of(target)
+    if path.startswith("python/") and target != "include/holdfast.h" and not target.startswith("python/"):
+        yield f'"{header}": python/ sees the public header alone'
     if mine is None or target == "include/holdfast.h":
         return
     if theirs is None:

@@ -17,7 +17,7 @@ static struct hf_err *parse(const char *line, struct hf_cli *ret)
 	for (char *word = strtok(text, " "); word && argc <= WORDS_MAX; word = strtok(NULL, " "))
 		argv[argc++] = strcmp(word, "''") == 0 ? (char *)"" : word;
 	argv[argc] = NULL;
-	return hf_cli_parse(argc, argv, ret);
+	return hf_cli_parse(argc, argv, false, ret);
 }
 
 Test(cli, mistakes_are_refused_and_say_what)
@@ -161,7 +161,7 @@ Test(cli, every_command_has_its_help_and_its_report)
 		const struct hf_command *command = hf_commands[i];
 		struct hf_str help = {0};
 
-		hf_cli_add_help(&help, command);
+		hf_cli_add_help(&help, command, false);
 		cr_assert_null(hf_str_check(&help));
 		cr_expect(strstr(help.s, command->name) && strstr(help.s, command->summary) &&
 			  strstr(help.s, command->example));

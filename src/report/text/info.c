@@ -60,7 +60,7 @@ void hf_text_info(struct hf_text *t, const struct hf_head *head, const void *res
 			hf_str_add_shell(&word, info->objects[i].query);
 	if (word.n) {
 		hf_text_end(t);
-		hf_text_styled(t, HF_STYLE_DIM, "what holds it: holdfast why %s %s", t->ask, word.s);
+		hf_text_styled(t, HF_STYLE_DIM, "what holds it: holdfast why%s %s", t->ask, word.s);
 		hf_text_end(t);
 	}
 	t->out.failed |= word.failed;

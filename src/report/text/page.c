@@ -81,15 +81,15 @@ static void show_hints(struct hf_text *t, const struct hf_head *head, const stru
 	}
 	title(t, "next");
 	if (word.n) {
-		hf_table_add(&table, "holdfast why %s %s", t->ask, hf_str_get(&word));
+		hf_table_add(&table, "holdfast why%s %s", t->ask, hf_str_get(&word));
 		hf_table_add(&table, "all that holds this type");
 	}
-	hf_table_add(&table, "holdfast top %s --by root", t->ask);
+	hf_table_add(&table, "holdfast top%s --by root", t->ask);
 	hf_table_add(&table, "which variable or goroutine holds how much");
-	hf_table_add(&table, "holdfast goroutines %s", t->ask);
+	hf_table_add(&table, "holdfast goroutines%s", t->ask);
 	hf_table_add(&table, "who waits, where, since when");
 	if (live) {
-		hf_table_add(&table, "holdfast snap %s -o FILE", t->ask);
+		hf_table_add(&table, "holdfast snap%s -o FILE", t->ask);
 		hf_table_add(&table, "keep this moment: questions on it stop nothing");
 	}
 	hf_table_print(&table, t, 2);

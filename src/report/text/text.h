@@ -11,7 +11,7 @@ struct hf_text {
 	struct hf_str out;
 	bool color;
 	unsigned width;  /* columns */
-	const char *ask; /* "-p 1234" */
+	const char *ask; /* " -p 1234", or "" */
 };
 
 enum hf_style {

@@ -1,0 +1,219 @@
+"""holdfast inside LLDB: `command script import holdfast_lldb.py`, then `holdfast help`.
+
+A process of this machine, or a core, is read by the extension; LLDB gives registers, and for any other target the memory
+in large pieces.
+"""
+import os
+import re
+import shlex
+import sys
+
+import lldb
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
+import holdfast_front    # noqa: it is beside this file
+from holdfast_front import Failure    # noqa
+
+ET_CORE = 4
+
+
+# ---- what LLDB holds -------------------------------------------------------------------------------------------
+
+def process():
+    found = debugger.GetSelectedTarget().GetProcess()
+    if not found.IsValid() or found.GetState() in (lldb.eStateInvalid, lldb.eStateExited, lldb.eStateDetached):
+        raise Failure("LLDB holds no process and no core: start it as 'lldb -p PID' or 'lldb EXE -c CORE'")
+    if found.GetState() not in (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateCrashed):
+        raise Failure("the process runs: stop it first ('process interrupt')")
+    return found
+
+
+def executable():
+    file = process().GetTarget().GetExecutable()
+    return os.path.join(file.GetDirectory() or "", file.GetFilename() or "") if file.IsValid() else ""
+
+
+def is_core():
+    return "core" in (process().GetPluginName() or "")
+
+
+def core_path():
+    """LLDB has no name for it to give, but has it mapped."""
+    found = set()
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
+        paths = {line.rstrip("\n").split(None, 5)[5] for line in lines if line.count("/")}
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                head = file.read(18)
+        except OSError:
+            continue
+        if head[:4] == b"\x7fELF" and int.from_bytes(head[16:18], "little") == ET_CORE:
+            found.add(path)
+    if len(found) != 1:
+        raise Failure(f"LLDB has {len(found)} core files open: ask with one")
+    return found.pop()
+
+
+def is_of_this_machine(pid):
+    """Whether the process is held by a server that LLDB started here."""
+    try:
+        tracer = re.search(r"^TracerPid:\s*(\d+)", read_text(f"/proc/{pid}/status"), re.M)[1]
+        parent = re.search(r"^PPid:\s*(\d+)", read_text(f"/proc/{tracer}/status"), re.M)[1]
+    except (OSError, TypeError):
+        return False
+    return int(tracer) == os.getpid() or int(parent) == os.getpid()
+
+
+def read_text(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def target():
+    held = process()
+    return held.GetProcessID(), held.GetUniqueID(), held.GetStopID(), executable()
+
+
+def registers(frame):
+    def read(name):
+        register = frame.FindRegister(name)
+        if not register.IsValid() and name == "fs_base":
+            return 0    # LLDB 14 does not have it; only what snap writes for other debuggers lacks it then
+        if not register.IsValid():
+            raise Failure(f"LLDB does not know the register {name}: is this an x86-64 program?")
+        return register.GetValueAsUnsigned()
+
+    return holdfast_front.pack_registers(read)
+
+
+def threads():
+    return [(thread.GetThreadID(), registers(thread.GetFrameAtIndex(0))) for thread in process()]
+
+
+def open_session(question):
+    held = process()
+    if is_core():
+        return holdfast.Session.core(core_path(), executable(), question)
+    if is_of_this_machine(held.GetProcessID()):
+        return holdfast.Session.local(held.GetProcessID(), threads(), question)
+    return holdfast.Session.remote(held.GetProcessID(), threads(), None, executable() or None, mappings(held), b"",
+                                   read_remote, question)
+
+
+def mappings(held):
+    """In the form of /proc/PID/maps. LLDB knows no offsets in files: they are taken to lie there as in memory."""
+    regions, info, lines = held.GetMemoryRegions(), lldb.SBMemoryRegionInfo(), []
+    first = {}      # of each file, the lowest address
+    for i in range(regions.GetSize()):
+        regions.GetMemoryRegionAtIndex(i, info)
+        if not (info.IsReadable() or info.IsWritable() or info.IsExecutable()):
+            continue
+        access = "".join(letter if fact else "-" for letter, fact in
+                         (("r", info.IsReadable()), ("w", info.IsWritable()), ("x", info.IsExecutable())))
+        path = info.GetName() or ""
+        start = info.GetRegionBase()
+        offset = start - first.setdefault(path, start) if path else 0
+        lines.append(f"{start:x}-{info.GetRegionEnd():x} {access}p {offset:x} 00:00 0 {path}\n")
+    return "".join(lines)
+
+
+def read_remote(address, length):
+    error = lldb.SBError()
+    got = process().ReadMemory(address, length, error)
+    return got if error.Success() else b""
+
+
+# ---- expressions ---------------------------------------------------------------------------------------------------
+
+def evaluate(word):
+    """The address that a register, a variable or an expression means. Runs no code in the process."""
+    held = process()
+    frame = held.GetSelectedThread().GetSelectedFrame()
+    if word.startswith("$"):
+        register = frame.FindRegister(word[1:])
+        return register.GetValueAsUnsigned() if register.IsValid() else None
+    pointer = first_word_of(held, word)
+    if pointer is not None:
+        return pointer
+    value = held.GetTarget().FindFirstGlobalVariable(word)
+    if not value.IsValid():
+        options = lldb.SBExpressionOptions()
+        options.SetAllowJIT(False)
+        options.SetSuppressPersistentResult(True)
+        value = frame.EvaluateExpression(word, options)
+    if not value.IsValid() or value.GetError().Fail():
+        return None
+    return address_of(value)
+
+
+def first_word_of(held, name):
+    """Of a variable in a language that LLDB does not read, as Go: what a map, slice or pointer points to."""
+    for context in held.GetTarget().FindSymbols(name):
+        symbol = context.GetSymbol()
+        address = symbol.GetStartAddress().GetLoadAddress(held.GetTarget())
+        error = lldb.SBError()
+        if symbol.GetName() == name and symbol.GetType() == lldb.eSymbolTypeData and address != lldb.LLDB_INVALID_ADDRESS:
+            pointer = held.ReadPointerFromMemory(address, error)
+            return pointer if error.Success() else None
+    return None
+
+
+def address_of(value):
+    for name in ("array", "str", "data"):      # of Go's headers, the field that points to what they hold
+        field = value.GetChildMemberWithName(name)
+        if field.IsValid():
+            return field.GetValueAsUnsigned()
+    kind = value.GetType().GetCanonicalType()
+    if kind.IsPointerType() or kind.GetBasicType() != lldb.eBasicTypeInvalid:
+        return value.GetValueAsUnsigned()
+    address = value.GetLoadAddress()
+    return address if address != lldb.LLDB_INVALID_ADDRESS else None
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------
+
+debugger = None
+
+
+class Command:
+    """`holdfast VERB ...`"""
+
+    def __init__(self, made_by, _):
+        global debugger
+        debugger = made_by
+
+    def __call__(self, made_by, argument, context, result):
+        global debugger
+        debugger = made_by
+        try:
+            words = shlex.split(argument)
+            text = front.ask(words, holdfast_front.wants_color(made_by.GetUseColor()), made_by.GetTerminalWidth())
+        except (Failure, ValueError) as failure:
+            result.SetError(f"holdfast: {failure}")
+            return
+        result.PutCString(text[:-1])     # which ends the line itself
+        result.SetStatus(lldb.eReturnStatusSuccessFinishResult)
+
+    def get_short_help(self):
+        return "What holds the memory of a Go program."
+
+    def get_long_help(self):
+        return holdfast.help(None)
+
+
+def __lldb_init_module(made_by, _):
+    global holdfast, front
+    try:
+        holdfast = holdfast_front.load_extension(HERE)
+    except (Failure, ImportError) as error:
+        print(f"error: holdfast: {error}")
+        return
+    front = holdfast_front.Front(holdfast, target, open_session, evaluate)
+    for name in ("holdfast", "hf"):
+        made_by.HandleCommand(f"command script add -c holdfast_lldb.Command {name}")
+
+
+holdfast = front = None

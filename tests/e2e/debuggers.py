@@ -1,0 +1,309 @@
+"""The front ends for gdb and LLDB: the same answers as the command line's, and no harm done."""
+import contextlib
+import difflib
+import fcntl
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+from cores import core_of
+from harness import HERE, NotRun, Victim, case, expect, status, wait_for
+
+LLDB = "lldb-14"
+LLDB_PYTHON = "/usr/lib/llvm-14/lib/python3.11/dist-packages"
+# Its Python is Debian's, whichever is first on PATH.
+LLDB_ENVIRONMENT = {"PYTHONPATH": LLDB_PYTHON, "PATH": "/usr/bin:" + os.environ["PATH"]}
+LLDB_ARCH = "x86_64-pc-linux-gnu"
+MARK = "=== next ==="
+QUIET = ["-nx", "-q", "-iex", "set debuginfod enabled off", "-iex", "set auto-load no", "-iex", "set pagination off"]
+
+
+def front_end(lab, name):
+    """The front end beside its extension, as where they are installed."""
+    folder = lab.folder / "front"
+    if not folder.exists():
+        folder.mkdir()
+        built = pathlib.Path(sys.argv[1]).resolve().parent / "python" / "holdfast.abi3.so"
+        expect(built.exists(), f"there is no {built}: was it built without Python's headers?")
+        shutil.copy(built, folder)
+        for file in (HERE.parent.parent / "python").glob("*.py"):
+            shutil.copy(file, folder)
+    return folder / f"holdfast_{name}.py"
+
+
+def run_debugger(command, env=None, lines=""):
+    try:
+        run = subprocess.run([str(word) for word in command], input=lines, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             errors="replace", timeout=300, env={**os.environ, **(env or {})})
+    except FileNotFoundError:
+        expect(False, f"{command[0]} is missing: ./run setup installs it")
+    return run.stdout
+
+
+def ask_gdb(lab, target, *questions):
+    """What gdb says to each question."""
+    command = ["gdb", *QUIET, "-batch", *target, "-ex", f"source {front_end(lab, 'gdb')}"]
+    for question in questions:
+        command += ["-ex", f"echo {MARK}\\n", "-ex", question]
+    answers = run_debugger([*command, "-ex", f"echo {MARK}\\n"]).split(MARK + "\n")
+    expect(len(answers) == len(questions) + 2, f"gdb ended early: {answers[-1][-400:]}")
+    return answers[1:-1]
+
+
+def ask_lldb(lab, target, *questions):
+    lines = ["settings set term-width 100", f"command script import {front_end(lab, 'lldb')}", *questions, "detach"]
+    said = run_debugger([LLDB, "-x", *target], LLDB_ENVIRONMENT, "".join(line + "\n" for line in lines))
+    answers = []
+    for question in questions:
+        _, found, rest = said.partition(f"(lldb) {question}\n")
+        expect(found, f"LLDB was not asked '{question}': {said[-400:]}")
+        answer, prompt, said = rest.partition("(lldb) ")
+        answers.append(answer)
+        said = prompt + said
+    return answers
+
+
+def questions_on(truths):
+    address = next(t["address"] for t in truths if t["truth"] == "type")
+    return ["page", "overview", f"info {address}", f"info {address} --show-values", f"why {address}", "why main.Session --max 2",
+            "top", "top --by root --limit 3", "goroutines", "overview --json", f"why {address} --json"]
+
+
+def same_text(lab, core, question, said):
+    run = lab.ask(*question.split(), "-c", core)
+    expect(run.returncode == 0, f"`{question}`: {run.stderr}")
+    wanted = run.stdout.replace(f" -c {core}", "")
+    if question == "page":      # what to ask next is laid out by the length of the target's name
+        expect("holdfast top --by root" in said and "holdfast why " in said, f"what to ask next: {said[-500:]}")
+        wanted, said = (text.partition("\nnext\n")[0] for text in (wanted, said))
+    # LLDB takes white space off the end.
+    differ = "\n".join(difflib.unified_diff(wanted.rstrip().split("\n"), said.rstrip().split("\n"), "the command line", "the debugger", "", "", 1, ""))
+    expect(not differ, f"`{question}`: {differ[:1000]}")
+
+
+def chain_of(truths):
+    return next(t for t in truths if t["truth"] == "why" and t["root"] == "main.sessionCache")
+
+
+def expect_chain(said, truth):
+    expect(re.search(rf"^1\. {re.escape(truth['root'])}", said, re.M) and "global " + truth["root"] in said, f"no chain: {said[:500]}")
+
+
+def expect_line(said, pattern):
+    """An error of one line that says who speaks."""
+    lines = said.strip("\n").split("\n")
+    expect(len(lines) == 1 and re.match(rf"(error: )?holdfast: .*{pattern}", lines[0]), f"no line like /{pattern}/: {said[:500]}")
+
+
+MISTAKES = (("overvew", "did you mean 'overview'"), ("why main.nothing", "main.nothing"), ("why 0x10", "no heap object"), ("why", "needs"),
+            ("top --limit x", "'x'"), ("top -p 1", "leave -p out"), ("snap", "--output"), ("why --bogus 1", "--bogus"))
+
+
+@case("gdb: a core, every command as on the command line", matrix=True)
+def gdb_core(lab):
+    with core_of(lab) as (core, program, truths):
+        questions = questions_on(truths)
+        for question, said in zip(questions, ask_gdb(lab, [program, core], *("holdfast " + q for q in questions))):
+            same_text(lab, core, question, said)
+        for (_, pattern), said in zip(MISTAKES, ask_gdb(lab, [program, core], *("hf " + words for words, _ in MISTAKES))):
+            expect_line(said, pattern)
+        other = ask_gdb(lab, [lab.go("holds"), core], "hf overview")[0]
+        expect_line(other, "build|belong|match")
+
+
+@case("gdb: a live process: expressions, help, pipe, one line an error", matrix=True)
+def gdb_live(lab):
+    with Victim([lab.go("leaky")]) as victim:
+        truth = chain_of(victim.truths)
+        said = ask_gdb(lab, ["-p", victim.pid], f"holdfast why {truth['address']}", "hf why main.sessionCache", "hf info $pc", "hf why x=3",
+                       "hf info victim()", "pipe holdfast top | head -n 2", "help holdfast why", "complete holdfast go", "info threads",
+                       *("hf " + words for words, _ in MISTAKES))
+        expect_chain(said[0], truth)
+        expect("map[" in said[1] and "global main.sessionCache" in said[1], f"of a map: {said[1]}")
+        expect("code" in said[2], f"of a register: {said[2]}")
+        expect_line(said[3], "x=3")
+        expect_line(said[4], "victim")
+        expect(len(said[5].split("\n")) == 3 and "live objects" in said[5], f"piped: {said[5]}")
+        expect("example: holdfast why main.Session" in said[6] and "-p 1234" not in said[6], f"help: {said[6]}")
+        expect(said[7] == "holdfast goroutines\n", f"completion: {said[7]}")
+        expect("* 1 " in said[8], f"another thread is selected now: {said[8]}")
+        for (_, pattern), line in zip(MISTAKES, said[9:]):
+            expect_line(line, pattern)
+        victim.expect_running()
+        core = lab.folder / "of-gdb.core"
+        said = ask_gdb(lab, ["-p", victim.pid], f"hf snap -o {core}")[0]
+        expect(core.exists(), f"no snap: {said}")
+        lab.result("why", "-c", core, truth["address"])
+        core.unlink()
+        victim.expect_running()
+
+
+@case("gdb: answers are kept until the process moves")
+def gdb_moves(lab):
+    with Victim([lab.go("leaky")]) as victim:
+        kept = "python print(front.session is not None)"
+        target = ["-p", victim.pid, "-ex", "tbreak runtime.futex"]      # where its threads come by all the time
+        said = ask_gdb(lab, target, "hf top --limit 1", kept, "hf goroutines", kept, "continue", kept, "hf top --limit 1", kept,
+                       "detach", kept, "hf top")
+        expect([said[i].strip() for i in (1, 3, 5, 7, 9)] == ["True", "True", "False", "True", "False"], f"{said}")
+        expect_line(said[10], "no process and no core")
+        victim.expect_running()
+
+
+@case("gdb: what is no Go program, and an extension that is not there")
+def gdb_refuses(lab):
+    with Victim([lab.c("notgo")]) as victim:
+        expect_line(ask_gdb(lab, ["-p", victim.pid], "hf top")[0], "not a Go program")
+    expect_line(ask_gdb(lab, [], "hf top")[0], "no process and no core")
+    alone = lab.folder / "alone" / "python"
+    alone.mkdir(parents=True)
+    for file in front_end(lab, "gdb").parent.glob("*.py"):
+        shutil.copy(file, alone)
+    said = run_debugger(["gdb", *QUIET, "-batch", "-ex", f"source {alone}/holdfast_gdb.py"])
+    expect_line(said, "build it first")
+
+
+@contextlib.contextmanager
+def gdbserver(pid):
+    try:
+        server = subprocess.Popen(["gdbserver", "--once", "--attach", "127.0.0.1:0", str(pid)], stderr=subprocess.PIPE,
+                                  stdout=subprocess.DEVNULL, text=True)
+    except FileNotFoundError:
+        expect(False, "gdbserver is missing: ./run setup installs it")
+    try:
+        port = None
+        for line in server.stderr:
+            if match := re.match(r"Listening on port (\d+)", line):
+                port = match[1]
+                break
+        expect(port, "gdbserver does not listen")
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@case("gdb: a process behind gdbserver")
+def gdb_remote(lab):
+    with Victim([lab.go("leaky")]) as victim:
+        truth = chain_of(victim.truths)
+        heap = next(t for t in victim.truths if t["truth"] == "heap")
+        with gdbserver(victim.pid) as address:
+            said = ask_gdb(lab, ["-ex", f"target remote {address}"], f"hf why {truth['address']}", "hf why main.sessionCache", "hf overview",
+                           "hf why main.nothing", "detach")
+        expect_chain(said[0], truth)
+        expect("global main.sessionCache" in said[1], f"{said[1]}")
+        count = int(re.search(r"^ +live +\S+ \S+ +([\d,]+) +objects", said[2], re.M)[1].replace(",", ""))
+        expect(abs(count - heap["objects"]) < heap["objects"] * 0.02 and "not complete" not in said[2], f"{count} objects, not {heap['objects']}")
+        expect_line(said[3], "main.nothing")
+        victim.expect_running()
+
+
+class Terminal:
+    """gdb at a terminal of ours."""
+
+    def __init__(self, arguments):
+        self.said = b""
+        self.screen, inner = pty.openpty()
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("<4H", 500, 300, 0, 0))      # no line wraps
+        self.process = subprocess.Popen(["gdb", *QUIET, *map(str, arguments)], stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
+                                        env={**os.environ, "TERM": "xterm"})
+        os.close(inner)
+        self.wait()
+
+    def wait(self, pattern=rb"\(gdb\) ", seconds=60):
+        """What it says up to the pattern; what follows is for the next to wait."""
+        end = time.monotonic() + seconds
+        while not (match := re.search(pattern, self.said)):
+            expect(time.monotonic() < end, f"gdb says no more than {self.said[-300:]}")
+            if select.select([self.screen], [], [], 0.1)[0]:
+                self.said += os.read(self.screen, 65536)
+        said, self.said = self.said[:match.end()], self.said[match.end():]
+        return said
+
+    def say(self, line):
+        os.write(self.screen, line.encode() + b"\n")
+        self.wait(re.escape(line.encode()) + rb"\r?\n")
+
+    def ask(self, line):
+        self.say(line)
+        return self.wait()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.screen)
+
+
+@case("gdb: Ctrl-C ends a question at once; styles only where they are wanted")
+def gdb_interrupt(lab):
+    with Victim([lab.go("scale"), "2"]) as victim:
+        gdb = Terminal(["-p", victim.pid])
+        try:
+            gdb.ask(f"source {front_end(lab, 'gdb')}")
+            waits, whole = [], None
+            for delay in (0.02, 0.1, 0.2, 0.4, 0.7):
+                gdb.say("hf top --by root")
+                time.sleep(delay)
+                start = time.monotonic()
+                gdb.process.send_signal(signal.SIGINT)
+                said = gdb.wait()
+                if b"holdfast: interrupted" in said:
+                    waits.append(time.monotonic() - start)
+                else:
+                    whole = delay
+                    break
+            expect(waits, f"none was interrupted: {said[-300:]}")
+            expect(max(waits) < 0.3, f"it took {max(waits):.3f} s to end")      # 0.1 s, on a machine that does nothing else
+            expect(whole is None or whole > 0.02, "it answered before it was asked")
+            expect(b"\x1b[1m" in gdb.ask("hf overview") or b"\x1b[2m" in gdb.ask("hf overview"), "no styles at a terminal")
+            expect(b"\x1b[" not in re.sub(rb"\x1b\[\?2004[hl]", b"", gdb.ask("pipe hf overview | cat")), "styles in a pipe")
+            gdb.ask("set style enabled off")
+            expect(b"\x1b[" not in re.sub(rb"\x1b\[\?2004[hl]", b"", gdb.ask("hf overview")), "styles where gdb's are off")
+        finally:
+            gdb.end()
+        wait_for(lambda: status(victim.pid, "TracerPid") == "0", 5, "still traced")
+
+
+def need_lldb():
+    expect(shutil.which(LLDB), f"{LLDB} is missing: ./run setup installs it")
+    if not os.path.isdir(LLDB_PYTHON):
+        raise NotRun(f"there is no {LLDB_PYTHON}: another release of LLDB's package")
+
+
+@case("LLDB: a core, every command as on the command line")
+def lldb_core(lab):
+    need_lldb()
+    with core_of(lab) as (core, program, truths):
+        target = ["-a", LLDB_ARCH, program, "-c", core]
+        questions = questions_on(truths)
+        said = ask_lldb(lab, target, *("holdfast " + q for q in questions), *("hf " + words for words, _ in MISTAKES))
+        for question, answer in zip(questions, said):
+            same_text(lab, core, question, answer)
+        for (_, pattern), answer in zip(MISTAKES, said[len(questions):]):
+            expect_line(answer, pattern)
+
+
+@case("LLDB: a live process")
+def lldb_live(lab):
+    need_lldb()
+    with Victim([lab.go("leaky")]) as victim:
+        truth = chain_of(victim.truths)
+        said = ask_lldb(lab, ["-p", victim.pid], f"holdfast why {truth['address']}", "hf why main.sessionCache", "hf info $pc",
+                        *("hf " + words for words, _ in MISTAKES), "hf help why")
+        expect_chain(said[0], truth)
+        expect("global main.sessionCache" in said[1], f"of a map: {said[1]}")
+        expect("code" in said[2], f"of a register: {said[2]}")
+        for (_, pattern), answer in zip(MISTAKES, said[3:]):
+            expect_line(answer, pattern)
+        expect("example: holdfast why main.Session" in said[-1], f"help: {said[-1]}")
+        victim.expect_running()
