@@ -213,6 +213,49 @@ Test(go_heap, the_lowest_damaged_span_is_told)
 	cr_assert_eq(go.damaged_spans.lowest, meta_addr(SPANS + 0x100));
 }
 
+enum { GC_PHASE = 0x1f000 };
+
+struct moment {
+	const char *what;
+	uint32_t scan_index, span_sweepgen, phase;
+	uint8_t bits;
+	bool followed;
+};
+
+/* Slot 1 of the first span is the last below its freeindex, and points to slot 2. */
+Test(go_heap, what_malloc_has_not_filled_is_not_followed)
+{
+	static const struct moment moments[] = {
+		{"taken, not filled", 1, 3, 0, 0x2c, false},
+		{"filled", 2, 3, 0, 0x2c, true},
+		{"while the collector marks the index may stay", 1, 3, 1, 0x2c, true},
+		{"in a cache of the cycle before", 1, 1, 0, 0x2c, true},
+		{"in no cache", 1, 0, 0, 0x2c, true},
+		{"allocated before the last sweep", 1, 3, 0, 0x2e, true},
+	};
+
+	for (size_t i = 0; i < HF_LEN(moments); i++) {
+		const struct moment *m = &moments[i];
+		struct hf_err *err;
+
+		setup();
+		memcpy(span_field(0, GO_MSPAN_FREE_INDEX_FOR_SCAN), &m->scan_index, 2);
+		memcpy(span_field(0, GO_MSPAN_SWEEPGEN), &m->span_sweepgen, 4);
+		memcpy(fake.meta + GC_PHASE, &m->phase, 4);
+		fake.meta[BITS] = m->bits;
+		cr_assert(fake_heap_open(&fake, &go, &t));
+		go.layout.var[GO_VAR_GCPHASE] = meta_addr(GC_PHASE);
+		err = fake_heap_walk(&go, &graph);
+		cr_assert_null(err, "%s", hf_err_message(err));
+		cr_assert_eq(has_edge(heap_addr(SMALL + 64), heap_addr(SMALL + 128)), m->followed, "%s",
+			     m->what);
+		cr_assert_eq(go.objects, 11, "%s: it is allocated all the same", m->what);
+		teardown();
+	}
+	setup();
+	cr_assert(fake_heap_open(&fake, &go, &t));
+}
+
 Test(go_heap, a_list_longer_than_memory_is_an_error)
 {
 	struct go_layout l;

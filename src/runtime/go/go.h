@@ -28,6 +28,7 @@
 #define GO_HEADER_ABOVE 512u
 #define GO_NO_TYPE      0u
 #define GO_SPAN_SAMPLE  64u
+#define GO_NO_SLOT      UINT32_MAX
 
 /* mSpanState, runtime/mheap.go */
 enum { GO_SPAN_DEAD, GO_SPAN_IN_USE, GO_SPAN_MANUAL };
@@ -38,7 +39,8 @@ struct go_span {
 	uint64_t elemsize;
 	uint64_t large_type; /* mspan.largeType */
 	uint64_t alloc_bits, mark_bits, specials, mspan_addr;
-	uint32_t nelems, freeindex, scan_index;
+	uint32_t nelems, freeindex;
+	uint32_t unfinished;  /* the slot that malloc may have taken, but not filled; GO_NO_SLOT */
 	uint32_t magic;       /* offset * magic >> 32 is the object's index */
 	uint32_t word;        /* index of the first of its allocation words */
 	uint32_t first_block; /* number of its first allocated object */
@@ -170,6 +172,7 @@ struct go {
 
 	/* spans.c */
 	uint32_t sweepgen;
+	bool gc_off;                    /* it is known that the collector does not mark */
 	HF_VEC(struct go_span) spans;   /* in use, ascending by start */
 	HF_VEC(struct hf_range) manual; /* manual spans: stacks and the like; ascending */
 	HF_VEC(struct go_word) words;

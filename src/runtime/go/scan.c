@@ -123,6 +123,13 @@ static inline __attribute__((always_inline)) bool emit_slot(struct go *go, const
 	return emit_typed(bytes, base, span->elemsize - go_header_size(span), mask, emit, arg);
 }
 
+/* What a slot holds that malloc has not finished are remains, which lead anywhere: to free memory, too. Where it is not
+ * sure that it is unfinished, they are followed: nothing that is live may be called garbage. */
+static bool is_unfinished(const struct go *go, const struct go_span *span, uint32_t slot)
+{
+	return go->gc_off && slot == span->unfinished;
+}
+
 static struct hf_err *span_bytes(struct go *go, const struct go_span *span, struct hf_scratch *scratch,
 				 const uint8_t **ret)
 {
@@ -183,10 +190,11 @@ static struct hf_err *scan_span(struct go *go, const struct go_span *span, struc
 		go_damage_add(&go->damaged_spans, span->mspan_addr);
 	for (uint32_t w = 0; w < (span->nelems + 63) / 64; w++) {
 		for (uint64_t bits = go->words.at[span->word + w].bits; bits; bits &= bits - 1) {
+			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
 			hf_graph_begin_block(chunk);
-			if (bytes)
-				emit_slot(go, span, bytes, w * 64 + (uint32_t)__builtin_ctzll(bits),
-					  collect_edge, &c);
+			if (bytes && !is_unfinished(go, span, slot))
+				emit_slot(go, span, bytes, slot, collect_edge, &c);
 			if (c.err)
 				return c.err;
 		}
@@ -235,7 +243,7 @@ struct hf_err *go_walk_pointers(struct go *go, uint32_t block, go_pointer_fn *fn
 	const uint8_t *bytes;
 	struct hf_err *err = NULL;
 
-	if (span->noscan)
+	if (span->noscan || is_unfinished(go, span, slot))
 		return NULL;
 	err = span_bytes(go, span, &scratch, &bytes);
 	if (!err)
@@ -268,9 +276,12 @@ struct hf_err *go_count_dangling(struct hf_runtime *rt, const uint8_t *live, uin
 {
 	struct count_free c = {.go = (struct go *)rt};
 
-	for (uint32_t b = 0; c.go->to_free && b < c.go->blocks; b++)
-		if (live[b / 8] >> (b % 8) & 1)
+	for (uint32_t b = 0; c.go->to_free && b < c.go->blocks; b++) {
+		uint32_t slot;
+
+		if (live[b / 8] >> (b % 8) & 1 && go_block_span(c.go, b, &slot)->unfinished != slot)
 			HF_TRY(go_walk_pointers(c.go, b, count_free, &c));
+	}
 	*ret = c.n;
 	*ret_first = c.first;
 	return NULL;

@@ -88,6 +88,16 @@ static bool is_sane(const struct go_span *span)
 	return span->nelems == 1 || (span->elemsize <= 32768 && span->elemsize >= 8 && pages <= 1u << 24);
 }
 
+/* A slot is the runtime's own when freeIndexForScan passes it; until then it holds what was there before. While the
+ * collector marks, 1.25 and later leave that index where it is. A span in a cache, or a large one, of a cycle before says
+ * nothing. Source: Go 1.20-1.27 runtime/malloc.go, mallocgc; mgcsweep.go, sweepgen. */
+static uint32_t find_unfinished(const struct go *go, const struct go_span *span, uint64_t scan_index)
+{
+	uint32_t sweepgen = span->spanclass >> 1 ? go->sweepgen + 3 : go->sweepgen;
+
+	return span->freeindex > scan_index && span->sweepgen == sweepgen ? span->freeindex - 1 : GO_NO_SLOT;
+}
+
 /* Decodes one mspan. Source: Go 1.20-1.27 runtime/mheap.go, mspan. */
 static void decode_span(struct go *go, const uint8_t *p, uint64_t addr, struct go_span *ret)
 {
@@ -114,6 +124,10 @@ static void decode_span(struct go *go, const uint8_t *p, uint64_t addr, struct g
 		ret->before_cache = hf_load_u16(p + l->off[GO_MSPAN_ALLOC_COUNT_BEFORE_CACHE]);
 	if (l->off[GO_MSPAN_SWEEPGEN] >= 0)
 		ret->sweepgen = hf_load_u32(p + l->off[GO_MSPAN_SWEEPGEN]);
+	ret->unfinished = GO_NO_SLOT;
+	if (l->off[GO_MSPAN_FREE_INDEX_FOR_SCAN] >= 0 && l->off[GO_MSPAN_SWEEPGEN] >= 0)
+		ret->unfinished =
+			find_unfinished(go, ret, load_count(go, p + l->off[GO_MSPAN_FREE_INDEX_FOR_SCAN]));
 	/* sweepgen - 1: being swept, caught half way. Then freeindex may be 0 already and the mark bits not yet be the new
 	 * allocation bits: what is in either is allocated. Source: Go 1.20-1.27 runtime/mgcsweep.go, sweepLocked.sweep. */
 	if (l->off[GO_MSPAN_GCMARK_BITS] >= 0 && ret->sweepgen == go->sweepgen - 1)
@@ -244,9 +258,13 @@ struct hf_err *go_spans_read(struct go *go)
 {
 	_free_ uint64_t *addrs = NULL;
 	size_t n = 0, size = (size_t)go_off(go, MSPAN_SIZE);
+	uint32_t phase;
 
 	HF_TRY(hf_target_read_u32(go->t, go->layout.var[GO_VAR_MHEAP] + (uint64_t)go_off(go, MHEAP_SWEEPGEN),
 				  &go->sweepgen));
+	go->gc_off = go->layout.var[GO_VAR_GCPHASE] &&
+		     !hf_err_ignore(hf_target_read_u32(go->t, go->layout.var[GO_VAR_GCPHASE], &phase)) &&
+		     !phase;
 	HF_TRY(read_span_addrs(go, &addrs, &n));
 	for (size_t i = 0; i < n; i++) {
 		struct go_span span;
@@ -388,6 +406,10 @@ static struct hf_err *number_span(struct go *go, struct go_span *span)
 		bits = p;
 	else
 		go_damage_add(&go->damaged_spans, span->mspan_addr);
+	/* What was allocated before the last sweep is finished, whatever the indexes say when a span is found to be full. */
+	if (!bits ||
+	    (span->unfinished != GO_NO_SLOT && bits[span->unfinished / 8] >> (span->unfinished % 8) & 1))
+		span->unfinished = GO_NO_SLOT;
 	HF_TRY(hf_vec_reserve(&go->words, (span->nelems + 63) / 64));
 	for (uint32_t slot = 0; slot < span->nelems; slot += 64) {
 		uint32_t left = span->nelems - slot;
