@@ -256,6 +256,50 @@ Test(go_heap, what_malloc_has_not_filled_is_not_followed)
 	cr_assert(fake_heap_open(&fake, &go, &t));
 }
 
+enum { MARKS = 0x1f100 };
+
+struct cycle {
+	const char *what;
+	uint32_t span_sweepgen;
+	uint8_t marks, inline_marks;
+	bool dead;
+};
+
+/* Slot 3 of the first span, when the heap's sweepgen is 10. */
+Test(go_heap, what_the_collector_found_dead_is_dead_before_it_is_swept)
+{
+	static const struct cycle cycles[] = {
+		{"unswept and not marked", 8, 0x07, 0x07, true},
+		{"in a cache of the cycle before", 11, 0x07, 0x07, true},
+		{"marked", 8, 0x08, 0, false},
+		{"marked in the span", 8, 0, 0x08, false},
+		{"swept", 10, 0, 0, false},
+		{"in a cache of this cycle", 13, 0, 0, false},
+		{"half swept", 9, 0, 0, false},
+	};
+
+	for (size_t i = 0; i < HF_LEN(cycles); i++) {
+		const struct cycle *c = &cycles[i];
+		struct go_layout l;
+
+		setup();
+		go_layout_from_table(&l, 26);
+		put32(fake.meta + MHEAP + l.off[GO_MHEAP_SWEEPGEN], 10);
+		put32(span_field(0, GO_MSPAN_SWEEPGEN), c->span_sweepgen);
+		put64(span_field(0, GO_MSPAN_GCMARK_BITS), meta_addr(MARKS));
+		fake.meta[MARKS] = c->marks;
+		fake.heap[SMALL + 8192 - 64] = c->inline_marks;
+		cr_assert(fake_heap_open(&fake, &go, &t));
+		cr_assert_null(fake_heap_walk(&go, &graph));
+		cr_assert_eq(go_is_dead(&go, go_find_block(&go, heap_addr(SMALL + 192))), c->dead, "%s",
+			     c->what);
+		cr_assert_eq(go.objects, 11, "%s: it is allocated all the same", c->what);
+		teardown();
+	}
+	setup();
+	cr_assert(fake_heap_open(&fake, &go, &t));
+}
+
 Test(go_heap, a_list_longer_than_memory_is_an_error)
 {
 	struct go_layout l;

@@ -48,6 +48,7 @@ struct go_span {
 	uint16_t alloc_count, before_cache;
 	uint8_t spanclass, state;
 	bool user_arena, noscan, header;
+	bool unswept; /* the marks of the cycle before are whole: what they leave out is dead, only not yet free */
 	const uint8_t *bytes; /* local copy of its pages; NULL where they do not lie together */
 };
 
@@ -295,6 +296,8 @@ static inline uint32_t go_find_block(const struct go *go, uint64_t addr)
 
 /* The span and slot of a block. */
 const struct go_span *go_block_span(const struct go *go, uint32_t block, uint32_t *ret_slot);
+/* The collector has found it to be dead, and the sweeper has not come by yet: what leads to it are remains. */
+bool go_is_dead(struct go *go, uint32_t block);
 /* Where a block starts (its slot), and where its content does (after the header). */
 uint64_t go_block_addr(const struct go *go, uint32_t block, const struct go_span **ret_span);
 static inline uint32_t go_header_size(const struct go_span *span)

@@ -262,7 +262,11 @@ struct hf_err *go_roots(struct hf_runtime *rt, hf_root_fn *fn, void *arg)
 	HF_TRY(global_roots(go, fn, arg));
 	for (size_t i = 0; i < go->stack_roots.n; i++) {
 		const struct go_raw_root *r = &go->stack_roots.at[i];
+		uint32_t block = go_find_block(go, r->value);
 
+		/* Registers, and slots of frames that cannot be told, keep what was there long ago. */
+		if (block != HF_NO_BLOCK && go_is_dead(go, block))
+			continue;
 		HF_TRY(emit(go, (enum hf_root_kind)r->kind, r->owner, r->slot, r->value, fn, arg));
 	}
 	HF_TRY(special_roots(go, fn, arg));

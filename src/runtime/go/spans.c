@@ -98,6 +98,29 @@ static uint32_t find_unfinished(const struct go *go, const struct go_span *span,
 	return span->freeindex > scan_index && span->sweepgen == sweepgen ? span->freeindex - 1 : GO_NO_SLOT;
 }
 
+/* Where the span is between allocation, marking and sweeping. */
+static void decode_moment(const struct go *go, const uint8_t *p, struct go_span *ret)
+{
+	const int32_t *off = go->layout.off;
+
+	ret->unfinished = GO_NO_SLOT;
+	if (off[GO_MSPAN_SWEEPGEN] < 0)
+		return;
+	ret->sweepgen = hf_load_u32(p + off[GO_MSPAN_SWEEPGEN]);
+	if (off[GO_MSPAN_FREE_INDEX_FOR_SCAN] >= 0)
+		ret->unfinished =
+			find_unfinished(go, ret, load_count(go, p + off[GO_MSPAN_FREE_INDEX_FOR_SCAN]));
+	if (off[GO_MSPAN_GCMARK_BITS] < 0)
+		return;
+	/* To be swept, in a cache or not: the collector does not mark as long as there are such. */
+	ret->unswept = !ret->noscan && !ret->user_arena &&
+		       (ret->sweepgen == go->sweepgen - 2 || ret->sweepgen == go->sweepgen + 1);
+	/* sweepgen - 1: being swept, caught half way. Then freeindex may be 0 already and the mark bits not yet be the new
+	 * allocation bits: what is in either is allocated. Source: Go 1.20-1.27 runtime/mgcsweep.go, sweepLocked.sweep. */
+	if (ret->unswept || ret->sweepgen == go->sweepgen - 1)
+		ret->mark_bits = hf_load_u64(p + off[GO_MSPAN_GCMARK_BITS]);
+}
+
 /* Decodes one mspan. Source: Go 1.20-1.27 runtime/mheap.go, mspan. */
 static void decode_span(struct go *go, const uint8_t *p, uint64_t addr, struct go_span *ret)
 {
@@ -122,21 +145,12 @@ static void decode_span(struct go *go, const uint8_t *p, uint64_t addr, struct g
 	ret->freeindex = (uint32_t)hf_min(freeindex, nelems);
 	if (l->off[GO_MSPAN_ALLOC_COUNT_BEFORE_CACHE] >= 0)
 		ret->before_cache = hf_load_u16(p + l->off[GO_MSPAN_ALLOC_COUNT_BEFORE_CACHE]);
-	if (l->off[GO_MSPAN_SWEEPGEN] >= 0)
-		ret->sweepgen = hf_load_u32(p + l->off[GO_MSPAN_SWEEPGEN]);
-	ret->unfinished = GO_NO_SLOT;
-	if (l->off[GO_MSPAN_FREE_INDEX_FOR_SCAN] >= 0 && l->off[GO_MSPAN_SWEEPGEN] >= 0)
-		ret->unfinished =
-			find_unfinished(go, ret, load_count(go, p + l->off[GO_MSPAN_FREE_INDEX_FOR_SCAN]));
-	/* sweepgen - 1: being swept, caught half way. Then freeindex may be 0 already and the mark bits not yet be the new
-	 * allocation bits: what is in either is allocated. Source: Go 1.20-1.27 runtime/mgcsweep.go, sweepLocked.sweep. */
-	if (l->off[GO_MSPAN_GCMARK_BITS] >= 0 && ret->sweepgen == go->sweepgen - 1)
-		ret->mark_bits = hf_load_u64(p + l->off[GO_MSPAN_GCMARK_BITS]);
 	if (l->off[GO_MSPAN_IS_USER_ARENA_CHUNK] >= 0)
 		ret->user_arena = p[l->off[GO_MSPAN_IS_USER_ARENA_CHUNK]] & 1;
 	if (l->alloc_headers)
 		ret->large_type = hf_load_u64(p + l->off[GO_MSPAN_LARGE_TYPE]);
 	ret->noscan = ret->spanclass & 1;
+	decode_moment(go, p, ret);
 	ret->header =
 		l->alloc_headers && !ret->noscan && ret->elemsize > GO_HEADER_ABOVE && ret->spanclass >> 1;
 	ret->objects_end = ret->start + (uint64_t)ret->nelems * ret->elemsize;
@@ -357,6 +371,24 @@ struct hf_err *go_spans_prepare(struct go *go)
 	return err;
 }
 
+/* Source: Go 1.25-1.27 runtime/mgcmark_greenteagc.go, spanInlineMarkBits: {scans [63]uint8, owned, marks [63]uint8, class}
+ * at a span's end; sweep merges them into gcmarkBits. */
+bool go_is_dead(struct go *go, uint32_t block)
+{
+	uint32_t slot;
+	const struct go_span *span = go_block_span(go, block, &slot);
+	uint8_t marks, inline_marks = 0;
+	bool has_inline = go->layout.green_tea && span->elemsize >= 16 && span->elemsize <= GO_HEADER_ABOVE &&
+			  slot / 8 < 63;
+
+	if (!span->unswept || hf_err_ignore(hf_target_read_u8(go->t, span->mark_bits + slot / 8, &marks)))
+		return false;
+	if (has_inline &&
+	    hf_err_ignore(hf_target_read_u8(go->t, span->pages_end - 64 + slot / 8, &inline_marks)))
+		return false;
+	return !((marks | inline_marks) >> (slot % 8) & 1);
+}
+
 /* ---- numbering ------------------------------------------------------------------------------------------ */
 
 static struct hf_err *index_pages(struct go *go, uint32_t index)
@@ -386,8 +418,9 @@ static uint64_t marks_at(struct go *go, const struct go_span *span, uint32_t slo
 	uint64_t bits = 0;
 	size_t len = ((size_t)span->nelems + 7) / 8;
 
-	if (span->mark_bits && hf_err_ignore(hf_target_read(go->t, span->mark_bits + slot / 8, &bits,
-							    hf_min((size_t)8, len - slot / 8))))
+	if (span->mark_bits && !span->unswept &&
+	    hf_err_ignore(hf_target_read(go->t, span->mark_bits + slot / 8, &bits,
+					 hf_min((size_t)8, len - slot / 8))))
 		bits = 0;
 	return bits;
 }
