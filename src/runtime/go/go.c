@@ -170,21 +170,6 @@ static bool find_block(struct hf_runtime *rt, uint64_t addr, uint32_t *ret)
 	return *ret != HF_NO_BLOCK;
 }
 
-static const struct hf_range *find_manual(const struct go *go, uint64_t addr)
-{
-	size_t lo = 0, hi = go->manual.n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (go->manual.at[mid].start <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo && addr < go->manual.at[lo - 1].end ? &go->manual.at[lo - 1] : NULL;
-}
-
 static const struct go_goroutine *find_stack(const struct go *go, uint64_t addr)
 {
 	hf_vec_each(&go->goroutines, g)
@@ -214,7 +199,7 @@ static struct hf_where where(struct hf_runtime *rt, uint64_t addr)
 		return (struct hf_where){.place = HF_PLACE_RUNTIME,
 					 .start = span->objects_end,
 					 .size = span->pages_end - span->objects_end};
-	manual = find_manual(go, addr);
+	manual = go_find_manual(go, addr);
 	if (manual)
 		return (struct hf_where){.place = HF_PLACE_RUNTIME,
 					 .start = manual->start,
@@ -312,7 +297,7 @@ static struct hf_err *describe(struct hf_runtime *rt, uint64_t addr, struct hf_s
 	}
 	if (go_find_func(go, addr, &f))
 		hf_str_addf(ret, "code of %s+0x%" PRIx64, f.name, addr - f.entry);
-	else if (find_manual(go, addr))
+	else if (go_find_manual(go, addr))
 		hf_str_add(ret, "Go runtime memory: a free stack, or the runtime's own");
 	else if (go_find_span(go, addr))
 		hf_str_add(ret, "Go heap: bitmap or unused tail of a span");

@@ -296,6 +296,8 @@ static inline uint32_t go_find_block(const struct go *go, uint64_t addr)
 
 /* The span and slot of a block. */
 const struct go_span *go_block_span(const struct go *go, uint32_t block, uint32_t *ret_slot);
+/* The manual span (of stacks and the like) that addr lies in; NULL. */
+const struct hf_range *go_find_manual(const struct go *go, uint64_t addr);
 /* The collector has found it to be dead, and the sweeper has not come by yet: what leads to it are remains. */
 bool go_is_dead(struct go *go, uint32_t block);
 /* Where a block starts (its slot), and where its content does (after the header). */

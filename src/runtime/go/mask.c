@@ -89,15 +89,18 @@ static bool copy_mask(struct go *go, const struct go_rtype *r, uint64_t *bits, u
 	return !hf_err_ignore(hf_target_read(go->t, r->gcdata, bits, len));
 }
 
-/* A chunk of a user arena: a descriptor made up in the chunk's tail, of no kind, and the chunk's own bitmap behind it.
- * Source: Go 1.22-1.27 runtime/arena.go, initUserArenaChunk (GOEXPERIMENT=arenas). */
-static bool read_arena_type(struct go *go, uint64_t addr, struct go_rtype *ret)
+/* A descriptor that the runtime made up, of no kind, with a bitmap behind it: in the tail of a user arena's chunk, or, for
+ * a large object whose type has a program for a mask, in a span of its own.
+ * Source: Go 1.22-1.27 runtime/arena.go, initUserArenaChunk (GOEXPERIMENT=arenas); 1.22 and 1.23 mbitmap.go, heapSetType. */
+static bool read_made_type(struct go *go, uint64_t addr, struct go_rtype *ret)
 {
 	const struct go_span *span = go_find_span(go, addr);
+	const struct hf_range *manual = go_find_manual(go, addr);
 	uint8_t p[GO_RTYPE_SIZE];
 
-	if (!span || !span->user_arena || addr != span->large_type ||
-	    hf_err_ignore(hf_target_read(go->t, addr, p, sizeof(p))))
+	if (!(span && span->user_arena && addr == span->large_type) && !(manual && addr == manual->start))
+		return false;
+	if (hf_err_ignore(hf_target_read(go->t, addr, p, sizeof(p))))
 		return false;
 	*ret = (struct go_rtype){.addr = addr,
 				 .size = hf_load_u64(p),
@@ -120,7 +123,7 @@ struct hf_err *go_mask_build(struct go *go, uint64_t rtype, uint64_t max_size, c
 		return NULL;
 	}
 	HF_TRY(hf_map64_put(&types->masks, rtype, 0));
-	if ((!go_rtype_read(go, rtype, &r) && !read_arena_type(go, rtype, &r)) || !r.size ||
+	if ((!go_rtype_read(go, rtype, &r) && !read_made_type(go, rtype, &r)) || !r.size ||
 	    r.size > hf_min(max_size, MASK_MAX))
 		return hf_err_at(HF_BADDATA, rtype, "no type descriptor, or one too large for its block");
 	x.words = r.ptr_bytes / 8;

@@ -299,6 +299,21 @@ struct hf_err *go_spans_read(struct go *go)
 	return NULL;
 }
 
+const struct hf_range *go_find_manual(const struct go *go, uint64_t addr)
+{
+	size_t lo = 0, hi = go->manual.n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (go->manual.at[mid].start <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && addr < go->manual.at[lo - 1].end ? &go->manual.at[lo - 1] : NULL;
+}
+
 /* 1.20 and 1.21 keep pointer maps by arena. Source: Go 1.21 runtime/mheap.go, heapArena.bitmap, noMorePtrs. */
 static struct hf_err *capture_arena_bitmaps(struct go *go, range_vec *ranges)
 {
@@ -327,11 +342,15 @@ static struct hf_err *capture_arena_bitmaps(struct go *go, range_vec *ranges)
 static struct hf_err *content_ranges(struct go *go, range_vec *bits, range_vec *content)
 {
 	uint64_t small = go->capture_values ? NOSCAN_CAPTURE_VALUES : NOSCAN_CAPTURE;
+	const struct hf_range *made;
 
 	hf_vec_each(&go->spans, span) {
 		HF_TRY(push_range(bits, span->alloc_bits, ((uint64_t)span->nelems + 7) / 8));
 		if (span->mark_bits)
 			HF_TRY(push_range(bits, span->mark_bits, ((uint64_t)span->nelems + 7) / 8));
+		made = span->large_type ? go_find_manual(go, span->large_type) : NULL;
+		if (made) /* a descriptor that the runtime made for this object: mask.c */
+			HF_TRY(push_range(bits, made->start, made->end - made->start));
 		if (!span->noscan || span->elemsize <= small)
 			HF_TRY(push_range(content, span->start, span->pages_end - span->start));
 	}

@@ -55,8 +55,20 @@ type page struct {
 	links [4]*page
 }
 
+// A ledger is so large that its pointers are told by a program (until 1.23) or worked out when they are asked for.
+type ledger struct {
+	entries [12000]struct {
+		n  int
+		it *item
+	}
+	tail [3]int
+}
+
 var (
 	rows     []row
+	books    *ledger
+	shelf    []ledger
+	static   ledger
 	matrix   [][]*item
 	boxedPtr any
 	boxed    any
@@ -96,6 +108,15 @@ func holdInData() {
 	truth.Why(anys[1].(*item).data(), "main.anys", "[1]", "buf")
 	shapes[1] = square{side: 2, it: newItem(4)}
 	truth.Why(shapes[1].(square).it.data(), "main.shapes", "[1]", "it", "buf")
+
+	books = &ledger{}
+	books.entries[11999].it = newItem(31)
+	truth.Why(books.entries[11999].it.data(), "main.books", "entries", "[11999]", "it", "buf")
+	shelf = make([]ledger, 2)
+	shelf[1].entries[7].it = newItem(32)
+	truth.Why(shelf[1].entries[7].it.data(), "main.shelf", "[1]", "entries", "[7]", "it", "buf")
+	static.entries[11998].it = newItem(33)
+	truth.Why(static.entries[11998].it.data(), "main.static", "entries", "[11998]", "it", "buf")
 
 	embedded = &outer{base: base{newItem(5)}, row: &row{}}
 	embedded.row.cells[0] = newItem(6)
