@@ -7,10 +7,13 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -104,12 +107,83 @@ func work(g int) {
 	}
 }
 
+// clock is in the vdso most of the time, and holds its object by nothing but a stack.
+//
+//go:noinline
+func clock(slot, id int) int64 {
+	n, sum := fresh(id), int64(0)
+	tell(slot, unsafe.Pointer(n))
+	for i := 0; i < 3000; i++ {
+		sum += time.Now().UnixNano()
+	}
+	forget(slot)
+	return sum + int64(n.id)
+}
+
+// spin calls nothing: it can only be preempted by a signal, with its object in a register.
+//
+//go:noinline
+func spin(slot, id int) int {
+	n := fresh(id)
+	tell(slot, unsafe.Pointer(n))
+	pair := [2]*node{n, n}
+	for i := 0; i < 3000000; i++ {
+		pair[i%2].id += i
+		pair = [2]*node{pair[1], pair[0]}
+	}
+	forget(slot)
+	return pair[0].id
+}
+
+// own sends signals to its own process, whose handlers run on stacks of their own.
+//
+//go:noinline
+func own(slot, id int) int {
+	n := fresh(id)
+	tell(slot, unsafe.Pointer(n))
+	for i := 0; i < 100; i++ {
+		syscall.Kill(os.Getpid(), syscall.SIGUSR1)
+	}
+	forget(slot)
+	return n.id
+}
+
+// odd starts goroutines that are where few are: in the vdso, in handlers of signals, preempted at any instruction, or on
+// the system's stack.
+func odd() {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGUSR1)
+	runtime.SetCPUProfileRate(1000)
+	for k, f := range []func(slot, id int){
+		func(slot, id int) { clock(slot, id) },
+		func(slot, id int) { spin(slot, id) },
+		func(slot, id int) { own(slot, id) },
+	} {
+		go func(slot int, f func(int, int)) {
+			for id := 0; ; id++ {
+				f(slot, id)
+			}
+		}(63*slots+k, f)
+	}
+	go func() {
+		buf := make([]byte, 1<<16)
+		for {
+			runtime.Stack(buf, true)
+			debug.FreeOSMemory()
+			<-caught
+		}
+	}()
+}
+
 func main() {
 	n := 4
 	if len(os.Args) > 1 {
 		n, _ = strconv.Atoi(os.Args[1])
 	}
-	for g := 0; g < n && g < 64; g++ {
+	if len(os.Args) > 2 && os.Args[2] == "odd" {
+		odd()
+	}
+	for g := 0; g < n && g < 63; g++ {
 		queues[g] = make(chan *node, 1)
 		go work(g)
 	}
