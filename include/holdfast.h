@@ -117,6 +117,10 @@ struct hf_host {
 HF_API struct hf_err *hf_session_open_host(const struct hf_host *host, const struct hf_options *options,
 					   struct hf_session **ret) HF_CHECKED;
 
+/* The words of `why` and `info` that begin with prefix, one a line: global variables, and the types that the heap holds
+ * where a question has found them. Stops nothing.     ret  caller frees with hf_text_free. */
+HF_API struct hf_err *hf_session_complete(struct hf_session *s, const char *prefix, char **ret) HF_CHECKED;
+
 /* Asks the work under way, in any session, to end soon with HF_INTERRUPTED: async-signal-safe. */
 HF_API void hf_interrupt(void);
 HF_API void hf_interrupt_clear(void);
@@ -233,7 +237,9 @@ struct hf_info {
 	const struct hf_info_object *objects;
 	size_t n;
 };
-/* Words: addresses, hexadecimal with 0x or decimal. Errors: USAGE (a word that is no address) */
+/* Words: addresses, hexadecimal with 0x or decimal, or global variables ("main.cache", "main.server.sessions",
+ * "&main.server"): a map, slice, string, pointer, channel, function or interface means what it points to, any other
+ * itself. Errors: USAGE (a word that is neither) */
 HF_API struct hf_err *hf_info(struct hf_session *s, const char *const *words, size_t n,
 			      const struct hf_info **ret) HF_CHECKED;
 
@@ -267,11 +273,11 @@ struct hf_why {
 	size_t n;
 	uint64_t left_out; /* for types: groups of objects beyond max */
 };
-/* Words: addresses, or names of types ("main.Session", without the folders of its path, or its last
+/* Words: addresses and variables as for hf_info, or names of types ("main.Session", without the folders of its path, or its last
  * part alone, if that is one type). For a type: its live
  * objects, grouped by what leads to them, one example a group, most bytes first.
  * max  chains an address, groups a type; at least 1.
- * Errors: USAGE (neither address nor type; several types; the address is no object: says what it is) */
+ * Errors: USAGE (neither address, variable nor type; several types; the address is no object: says what it is) */
 HF_API struct hf_err *hf_why(struct hf_session *s, const char *const *words, size_t n, size_t max,
 			     const struct hf_why **ret) HF_CHECKED;
 
@@ -298,6 +304,58 @@ struct hf_top {
 /* limit  rows at most; 0: all. */
 HF_API struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, const struct hf_top **ret)
 	HF_CHECKED;
+
+/* ---- dominators: the tree of who alone holds what --------------------------------------------------------------- */
+
+enum hf_dominator_kind {
+	HF_DOMINATOR_HEAP,   /* all that is live: where the tree begins, unless words say otherwise */
+	HF_DOMINATOR_ROOT,   /* a root, or all goroutines of one function */
+	HF_DOMINATOR_SHARED, /* what several roots hold, and no single one */
+	HF_DOMINATOR_OBJECT, /* an object, or several of one type in the same place */
+	HF_DOMINATOR_REST,   /* what is left of a row's children: rows below min, and beyond max */
+};
+struct hf_dominator_row {
+	uint32_t depth; /* of the row before it that is one less deep, it is a child */
+	enum hf_dominator_kind kind;
+	const char *name;   /* the root's, or the type; "" for others */
+	uint64_t addr;      /* of the object; where there are several: the one that retains most; 0: none */
+	uint64_t n;         /* objects side by side; rows, for a rest */
+	uint64_t nested;    /* further objects of the type that these hold one in another: a list, a tree */
+	bool more;          /* others of this type stand out: they have rows of their own beside this one */
+	uint64_t own_bytes; /* of these objects themselves, the nested ones and the inner parts of maps */
+	uint64_t retained_bytes; /* what would be garbage without them: own, and what their children retain */
+	uint64_t retained_count; /* of objects */
+};
+struct hf_dominator_tree {
+	const char *query;  /* the word that it begins with; "" for the whole heap */
+	uint64_t min_bytes; /* what retains less has no row */
+	/* In the order of a tree's listing: each row, then its children, most retained bytes first, a rest last. The
+	 * children of a row, where it has any, retain together what it retains but does not own. What several roots share
+	 * has its row however little it is; so has what is alone in a rest. */
+	const struct hf_dominator_row *rows;
+	size_t n;
+};
+struct hf_dominator_trees {
+	const struct hf_dominator_tree *trees; /* one a word; one of all where there is none */
+	size_t n;
+	uint32_t depth;
+	size_t max;
+	uint64_t total_count, total_bytes; /* of all live objects */
+};
+struct hf_dominators_options {
+	size_t size;        /* sizeof(struct hf_dominators_options) */
+	uint32_t depth;     /* rows down to this depth; 1 to 100, 0: 5 */
+	size_t max;         /* rows a row may have, a rest not counted; 0: 10 */
+	uint64_t min_bytes; /* HF_UNKNOWN: as min_share says */
+	double min_share;   /* of what the tree begins with, 0 to 1 */
+};
+/* Words: addresses, names of roots ("main.cache", "main.worker goroutines" or "main.worker"), of types as for why: then
+ * the objects of the type, all together.
+ * options  NULL: all defaults, of 1 % of the tree.
+ * Errors: USAGE (none of these, several of them; an object that is garbage; a depth beyond 100) */
+HF_API struct hf_err *hf_dominators(struct hf_session *s, const char *const *words, size_t n,
+				    const struct hf_dominators_options *options,
+				    const struct hf_dominator_trees **ret) HF_CHECKED;
 
 /* ---- goroutines -------------------------------------------------------------------------------------------------- */
 
@@ -351,8 +409,8 @@ struct hf_report_options {
 	unsigned width;  /* text: columns; 0: 100 */
 	const char *ask; /* text: how the user names the target in commands: "-p 1234"; "": not at all */
 };
-/* Renders the result of a command ("overview", "info", "why", "top", "goroutines", "snap", "page") as one string, ending
- * in a newline. ret  caller frees with hf_text_free.     Errors: NOMEM, USAGE (no such command) */
+/* Renders the result of a command ("overview", "info", "why", "top", "dominators", "goroutines", "snap", "page") as one
+ * string, ending in a newline. ret  caller frees with hf_text_free.     Errors: NOMEM, USAGE (no such command) */
 HF_API struct hf_err *hf_report(const char *command, const struct hf_head *head, const void *result,
 				const struct hf_report_options *options, char **ret) HF_CHECKED;
 HF_API void hf_text_free(char *text); /* takes NULL */

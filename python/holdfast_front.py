@@ -1,4 +1,5 @@
 """What the front ends for gdb and LLDB share: the extension, and one open session that answers until the target moves."""
+import glob
 import importlib.machinery
 import importlib.util
 import os
@@ -10,7 +11,9 @@ import sys
 # Source: Linux arch/x86/include/asm/user_64.h
 REGISTERS = ("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", None,
              "rip", None, None, "rsp", None, "fs_base", None, None, None, None, None)
+INTERFACE = 1       # as the extension counts it (module.c)
 NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
+OPTION = re.compile(r"^ +(?:-\w, +)?(--[\w-]+)", re.M)     # in a help text
 # What would change the target, were it evaluated.
 CHANGES = re.compile(r"(?<![=!<>])=(?!=)|\+\+|--|<<=|>>=")
 
@@ -19,14 +22,17 @@ class Failure(Exception):
     """An error for people: one line."""
 
 
-def load_extension(here):
+def load_extension():
     """The module, of this source tree's build folder or of where it is installed: from beside the front end."""
+    here = os.path.dirname(os.path.realpath(__file__))
     places = [os.path.join(here, "holdfast.abi3.so"), os.path.join(here, os.pardir, "build", "python", "holdfast.abi3.so")]
     for path in places:
         if os.path.exists(path):
             loader = importlib.machinery.ExtensionFileLoader("holdfast", path)
             module = importlib.util.module_from_spec(importlib.util.spec_from_loader("holdfast", loader))
             loader.exec_module(module)
+            if getattr(module, "interface", None) != INTERFACE:
+                raise Failure(f"{path} is of another version than {here}: build it again (./run build)")
             return module
     raise Failure(f"holdfast.abi3.so is neither in {here} nor in its ../build/python: build it first (./run build)")
 
@@ -88,11 +94,44 @@ class Front:
         except (self.extension.Error, ValueError, OSError, MemoryError) as error:
             raise Failure(str(error)) from None
 
-    def _ask(self, question, color, width):
+    def _open(self, question):
         key = (self.target(), question.opening)
         if self.session is None or key != self.key:
             self.drop()
             self.session, self.key = self.open(question), key
+
+    def complete(self, verb, before, begun):
+        """How the word begun, after the word before, may go on."""
+        try:
+            if before in ("-o", "--output"):
+                names = [name + "/" * os.path.isdir(name) for name in glob.glob(glob.escape(begun) + "*")]
+            elif before.startswith("--") and before in self._options(verb):
+                names = self._values(verb, before)
+            elif begun.startswith("-"):
+                names = self._options(verb)
+            elif begun and dict((name, words) for name, words, _ in self.extension.commands()).get(verb):
+                self._open(self.extension.Question([]))
+                own = begun.startswith("&")
+                names = ["&" * own + name for name in self.session.complete(begun[own:]).split("\n")[:-1]]
+            else:
+                names = []
+        except (Failure, self.extension.Error, ValueError, OSError, MemoryError, KeyboardInterrupt):
+            return []
+        return sorted({name for name in names if name.startswith(begun)})
+
+    def _options(self, verb):
+        """Of a command: its own, and those that belong to none."""
+        of = {name: set(OPTION.findall(self.extension.help(name))) for name, _, _ in self.extension.commands()}
+        others = set().union(*of.values()) - of.get(verb, set())
+        return set(OPTION.findall(self.extension.help(None))) - others
+
+    def _values(self, verb, option):
+        """The words that an option's help lists."""
+        listed = re.search(rf"^ +(?:-\w, +)?{option} \S+ +.*: (.*)$", self.extension.help(verb), re.M)
+        return re.split(", | or ", listed[1]) if listed else []
+
+    def _ask(self, question, color, width):
+        self._open(question)
         try:
             return self.session.ask(question, color, width)
         except ValueError:
@@ -110,15 +149,7 @@ class Front:
             if NUMBER.fullmatch(word) or CHANGES.search(word):
                 continue
             address = self.evaluate(word)
-            if address is not None:
+            if address or address == 0 and word.startswith("$"):     # nil is told by name
                 question.set_word(i, f"{address:#x}")
                 changed = True
         return changed
-
-
-def import_beside(path):
-    """For a file that a debugger sources: what lies beside it can be imported."""
-    here = os.path.dirname(os.path.realpath(path))
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    return here

@@ -74,7 +74,7 @@ def read_text(path):
 
 def target():
     held = process()
-    return held.GetProcessID(), held.GetUniqueID(), held.GetStopID(), executable()
+    return held.GetProcessID(), held.GetUniqueID(), held.GetStopID(True), executable()
 
 
 def registers(frame):
@@ -83,7 +83,7 @@ def registers(frame):
         if not register.IsValid() and name == "fs_base":
             return 0    # LLDB 14 does not have it; only what snap writes for other debuggers lacks it then
         if not register.IsValid():
-            raise Failure(f"LLDB does not know the register {name}: is this an x86-64 program?")
+            raise Failure("LLDB does not know the registers of x86-64 here: programs of other machines are not read")
         return register.GetValueAsUnsigned()
 
     return holdfast_front.pack_registers(read)
@@ -117,6 +117,8 @@ def mappings(held):
         start = info.GetRegionBase()
         offset = start - first.setdefault(path, start) if path else 0
         lines.append(f"{start:x}-{info.GetRegionEnd():x} {access}p {offset:x} 00:00 0 {path}\n")
+    if not lines:
+        raise Failure("the remote server does not tell LLDB what is mapped: lldb-server does, and gdb asks gdbserver")
     return "".join(lines)
 
 
@@ -129,36 +131,20 @@ def read_remote(address, length):
 # ---- expressions ---------------------------------------------------------------------------------------------------
 
 def evaluate(word):
-    """The address that a register, a variable or an expression means. Runs no code in the process."""
+    """The address that a register or an expression means. Runs no code in the process."""
     held = process()
     frame = held.GetSelectedThread().GetSelectedFrame()
     if word.startswith("$"):
         register = frame.FindRegister(word[1:])
         return register.GetValueAsUnsigned() if register.IsValid() else None
-    pointer = first_word_of(held, word)
-    if pointer is not None:
-        return pointer
-    value = held.GetTarget().FindFirstGlobalVariable(word)
-    if not value.IsValid():
-        options = lldb.SBExpressionOptions()
-        options.SetAllowJIT(False)
-        options.SetSuppressPersistentResult(True)
-        value = frame.EvaluateExpression(word, options)
+    options = lldb.SBExpressionOptions()
+    options.SetAllowJIT(False)
+    options.SetSuppressPersistentResult(True)
+    options.SetLanguage(lldb.eLanguageTypeC_plus_plus)      # it reads no Go
+    value = frame.EvaluateExpression(word, options)
     if not value.IsValid() or value.GetError().Fail():
         return None
     return address_of(value)
-
-
-def first_word_of(held, name):
-    """Of a variable in a language that LLDB does not read, as Go: what a map, slice or pointer points to."""
-    for context in held.GetTarget().FindSymbols(name):
-        symbol = context.GetSymbol()
-        address = symbol.GetStartAddress().GetLoadAddress(held.GetTarget())
-        error = lldb.SBError()
-        if symbol.GetName() == name and symbol.GetType() == lldb.eSymbolTypeData and address != lldb.LLDB_INVALID_ADDRESS:
-            pointer = held.ReadPointerFromMemory(address, error)
-            return pointer if error.Success() else None
-    return None
 
 
 def address_of(value):
@@ -207,13 +193,13 @@ class Command:
 def __lldb_init_module(made_by, _):
     global holdfast, front
     try:
-        holdfast = holdfast_front.load_extension(HERE)
+        holdfast = holdfast_front.load_extension()
     except (Failure, ImportError) as error:
         print(f"error: holdfast: {error}")
         return
     front = holdfast_front.Front(holdfast, target, open_session, evaluate)
     for name in ("holdfast", "hf"):
-        made_by.HandleCommand(f"command script add -c holdfast_lldb.Command {name}")
+        made_by.HandleCommand(f"command script add -o -c holdfast_lldb.Command {name}")
 
 
 holdfast = front = None

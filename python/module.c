@@ -50,6 +50,8 @@ static PyMethodDef methods[] = {
 	{0},
 };
 
+#define INTERFACE 1 /* of all above: to be raised with every change, here and in holdfast_front.py */
+
 static struct PyModuleDef definition = {
 	PyModuleDef_HEAD_INIT, .m_name = "holdfast", .m_doc = "What holds the memory of a process.",
 	.m_size = -1,          .m_methods = methods,
@@ -68,7 +70,8 @@ PyMODINIT_FUNC PyInit_holdfast(void)
 
 	if (module && add_errors(module) && add_type(module, "Question", make_question_type()) &&
 	    add_type(module, "Session", make_session_type()) &&
-	    PyModule_AddStringConstant(module, "version", HF_VERSION) == 0)
+	    PyModule_AddStringConstant(module, "version", HF_VERSION) == 0 &&
+	    PyModule_AddIntConstant(module, "interface", INTERFACE) == 0)
 		return module;
 	Py_XDECREF(module);
 	return NULL;

@@ -229,6 +229,26 @@ static PyObject *ask(PyObject *object, PyObject *args)
 	return err ? tell(self, err) : take_text(text);
 }
 
+static PyObject *complete(PyObject *object, PyObject *args)
+{
+	struct session *self = (struct session *)object;
+	struct interrupt i;
+	struct hf_err *err;
+	const char *prefix;
+	char *text;
+
+	if (!PyArg_ParseTuple(args, "s", &prefix))
+		return NULL;
+	if (!self->s || self->thread) {
+		PyErr_SetString(PyExc_ValueError, "the session is closed, or at work");
+		return NULL;
+	}
+	begin(self, &i);
+	err = hf_session_complete(self->s, prefix, &text);
+	end(self, &i);
+	return err ? tell(self, err) : take_text(text);
+}
+
 static PyObject *close_session(PyObject *object, PyObject *args)
 {
 	struct session *self = (struct session *)object;
@@ -266,6 +286,8 @@ PyObject *make_session_type(void)
 		 "remote(pid, [(tid, registers)], name, exe, maps, auxv, read, question): any other; "
 		 "read(address, length) -> bytes"},
 		{"ask", ask, METH_VARARGS, "ask(question, color, width) -> the answer's text; width 0: 100"},
+		{"complete", complete, METH_VARARGS,
+		 "complete(prefix) -> the variables and types that begin so, one a line"},
 		{"close", close_session, METH_NOARGS, "close()"},
 		{0},
 	};

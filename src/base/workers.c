@@ -98,7 +98,7 @@ void hf_interrupt_clear(void)
 struct hf_err *hf_interrupt_check(void)
 {
 	if (__builtin_expect(atomic_load_explicit(&interrupted, memory_order_relaxed), 0))
-		return hf_err(HF_INTERRUPTED, "interrupted: the target runs on and nothing was changed");
+		return hf_err(HF_INTERRUPTED, "interrupted: nothing was changed");
 	return NULL;
 }
 

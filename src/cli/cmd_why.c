@@ -7,8 +7,8 @@ static struct hf_err *ask(struct hf_session *s, const struct hf_args *args, cons
 
 const struct hf_command hf_command_why = {
 	.name = "why",
-	.summary = "what holds an object, or the objects of a type",
-	.words = "ADDR|TYPE...",
+	.summary = "what holds an object, what a variable points to, or the objects of a type",
+	.words = "ADDR|VAR|TYPE...",
 	.takes = HF_TAKES_MAX,
 	.detail = "Chains of pointers from a root (a variable, a goroutine, a finalizer) to the object, each "
 		  "from another\n"

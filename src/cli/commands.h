@@ -6,19 +6,24 @@
 #include "../base/base.h"
 
 /* The rows, in the order of the help. The first is what is asked where no verb is given. */
-#define HF_COMMANDS(X) X(page) X(overview) X(info) X(why) X(top) X(goroutines) X(snap)
+#define HF_COMMANDS(X) X(page) X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(snap)
 
 /* What was asked, apart from the target. */
 struct hf_args {
 	const char *const *words; /* after the verb */
 	size_t words_n;
 	size_t limit, max;
+	unsigned depth;     /* 0: not given */
+	uint64_t min_bytes; /* HF_UNKNOWN: as min_share says */
+	double min_share;
 	enum hf_top_by by;
 	const char *output; /* NULL: not given */
 };
 
-#define HF_LIMIT_DEFAULT 20
-#define HF_MAX_DEFAULT   3
+#define HF_LIMIT_DEFAULT     20
+#define HF_MAX_DEFAULT       3
+#define HF_DEPTH_MAX         100
+#define HF_MIN_SHARE_DEFAULT 0.01
 
 /* Options that not every command takes, as bits. */
 enum {
@@ -26,14 +31,17 @@ enum {
 	HF_TAKES_MAX = 1 << 1,
 	HF_TAKES_BY = 1 << 2,
 	HF_TAKES_OUTPUT = 1 << 3,
+	HF_TAKES_DEPTH = 1 << 4,
+	HF_TAKES_MIN = 1 << 5,
 };
 
 struct hf_command {
 	const char *name; /* also the report's */
 	const char *summary;
-	const char *words;  /* "ADDR..."; "" where it takes none */
+	const char *words;  /* "ADDR..."; in brackets where it may take none; "" where it takes none */
 	unsigned takes;     /* HF_TAKES_* */
 	unsigned needs;     /* of these, what must be given */
+	size_t max;         /* the default of --max; 0: HF_MAX_DEFAULT */
 	const char *detail; /* some lines for its help */
 	const char *example;
 	const char *example_says; /* what the example answers */

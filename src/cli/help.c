@@ -12,7 +12,7 @@ static void add_all(struct hf_str *ret, bool held)
 				"[-e EXE])\n\n");
 	hf_str_add(ret, "commands\n");
 	for (size_t i = 0; i < hf_commands_n; i++)
-		hf_str_addf(ret, "  %-10s %-13s %s\n", hf_commands[i]->name, hf_commands[i]->words,
+		hf_str_addf(ret, "  %-10s %-16s %s\n", hf_commands[i]->name, hf_commands[i]->words,
 			    hf_commands[i]->summary);
 	hf_str_add(ret, "\noptions\n");
 	hf_cli_add_options(ret, 0, held);

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* id, long name, letter (0: none), argument's name (NULL: none), HF_TAKES_* (0: all commands), help */
 #define OPTIONS(X)                                                                                           \
@@ -14,7 +15,11 @@
 	X(CORE, "core", 'c', "CORE", 0, "the core file CORE")                                                \
 	X(EXE, "exe", 'e', "EXE", 0, "the executable of the core, where it is not where the core says")      \
 	X(LIMIT, "limit", 0, "N", HF_TAKES_LIMIT, "at most N rows (default 20; 0: all)")                     \
-	X(MAX, "max", 0, "N", HF_TAKES_MAX, "at most N chains an address, or groups a type (default 3)")     \
+	X(MAX, "max", 0, "N", HF_TAKES_MAX,                                                                  \
+	  "why: N chains an address, groups a type (3); dominators: N lines below one (10)")                 \
+	X(DEPTH, "depth", 0, "N", HF_TAKES_DEPTH, "N levels of the tree, 1 to 100 (default 5)")              \
+	X(MIN, "min", 0, "SIZE", HF_TAKES_MIN,                                                               \
+	  "sum up what is below SIZE: 64K, 1.5MiB, 0.1% (default 1% of the tree)")                           \
 	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type, root, goroutine or object")                  \
 	X(OUTPUT, "output", 'o', "FILE", HF_TAKES_OUTPUT, "write to FILE")                                   \
 	X(JSON, "json", 0, NULL, 0, "one JSON object instead of text")                                       \
@@ -82,6 +87,58 @@ static struct hf_err *parse_by(const char *text, enum hf_top_by *ret)
 	return hf_err(HF_USAGE, "--by takes type, root, goroutine or object, not '%s'", text);
 }
 
+static const struct {
+	const char *name;
+	unsigned shift;
+} units[] = {{"", 0},     {"b", 0},  {"k", 10},  {"kb", 10},  {"kib", 10}, {"m", 20},  {"mb", 20},
+	     {"mib", 20}, {"g", 30}, {"gb", 30}, {"gib", 30}, {"t", 40},   {"tb", 40}, {"tib", 40}};
+
+/* A decimal number, in millionths: digits beyond are dropped. Not by strtod: a debugger's locale may have commas. */
+static const char *parse_millionths(const char *text, uint64_t *ret)
+{
+	uint64_t n = 0, unit = 1000000;
+
+	if (!isdigit((unsigned char)*text))
+		return NULL;
+	for (; isdigit((unsigned char)*text); text++)
+		if (hf_mul_overflows(n, 10, &n) || hf_add_overflows(n, (uint64_t)(*text - '0'), &n))
+			return NULL;
+	if (hf_mul_overflows(n, unit, &n))
+		return NULL;
+	if (*text == '.' && !isdigit((unsigned char)*++text))
+		return NULL;
+	for (; isdigit((unsigned char)*text); text++) {
+		unit /= 10;
+		if (hf_add_overflows(n, unit * (uint64_t)(*text - '0'), &n))
+			return NULL;
+	}
+	*ret = n;
+	return text;
+}
+
+static struct hf_err *parse_min(const char *text, struct hf_args *args)
+{
+	uint64_t millionths;
+	const char *unit = parse_millionths(text, &millionths);
+
+	if (unit && !strcmp(unit, "%") && millionths <= 100 * 1000000) {
+		args->min_bytes = HF_UNKNOWN;
+		args->min_share = (double)millionths / 1e8;
+		return NULL;
+	}
+	for (size_t i = 0; unit && i < HF_LEN(units); i++) {
+		unsigned __int128 bytes = ((unsigned __int128)millionths << units[i].shift) / 1000000;
+
+		/* Part of a byte is no size. */
+		if (strcasecmp(unit, units[i].name) || bytes > INT64_MAX ||
+		    (!units[i].shift && millionths % 1000000))
+			continue;
+		args->min_bytes = (uint64_t)bytes;
+		return NULL;
+	}
+	return hf_err(HF_USAGE, "--min takes a size (4096, 64K, 1.5MiB) or a share (0.5%%), not '%s'", text);
+}
+
 static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const char *text)
 {
 	uint64_t n = 0;
@@ -105,6 +162,12 @@ static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const ch
 		HF_TRY(parse_number("--max", text, 1, SIZE_MAX, &n));
 		cli->args.max = n;
 		break;
+	case OPTION_DEPTH:
+		HF_TRY(parse_number("--depth", text, 1, HF_DEPTH_MAX, &n));
+		cli->args.depth = (unsigned)n;
+		break;
+	case OPTION_MIN:
+		return parse_min(text, &cli->args);
 	case OPTION_BY:
 		return parse_by(text, &cli->args.by);
 	case OPTION_OUTPUT:
@@ -251,7 +314,7 @@ static struct hf_err *check(const struct hf_cli *cli)
 			return hf_err(HF_USAGE, "'%s' needs --%s %s ('holdfast help %s')", command->name,
 				      rows[i].name, rows[i].arg, command->name);
 	}
-	if (*command->words && !cli->args.words_n)
+	if (*command->words && *command->words != '[' && !cli->args.words_n)
 		return hf_err(HF_USAGE, "'%s' needs %s ('holdfast help %s')", command->name, command->words,
 			      command->name);
 	if (!*command->words && cli->args.words_n)
@@ -274,7 +337,9 @@ static struct hf_err *check_no_target(const struct hf_cli *cli)
 struct hf_err *hf_cli_parse(int argc, char **argv, bool held, struct hf_cli *ret)
 {
 	struct hf_cli cli = {
-		.args = {.limit = HF_LIMIT_DEFAULT, .max = HF_MAX_DEFAULT},
+		.args = {.limit = HF_LIMIT_DEFAULT,
+			 .min_bytes = HF_UNKNOWN,
+			 .min_share = HF_MIN_SHARE_DEFAULT},
 		.options = {.size = sizeof(struct hf_options)},
 	};
 
@@ -286,6 +351,8 @@ struct hf_err *hf_cli_parse(int argc, char **argv, bool held, struct hf_cli *ret
 		HF_TRY(check(&cli));
 		HF_TRY(held ? check_no_target(&cli) : check_target(&cli));
 	}
+	if (!cli.args.max)
+		cli.args.max = cli.command && cli.command->max ? cli.command->max : HF_MAX_DEFAULT;
 	*ret = cli;
 	return NULL;
 }

@@ -75,6 +75,7 @@ static uint64_t hash_of(const char *s)
 static struct hf_err *number_of(struct names *n, const void *result, const char *name, uint32_t *ret)
 {
 	uint64_t hash = hash_of(name), first = 0;
+	const char *copy;
 
 	hf_map64_find(&n->at, hash, &first);
 	for (uint32_t i = (uint32_t)first; i; i = n->next.at[i - 1])
@@ -82,7 +83,10 @@ static struct hf_err *number_of(struct names *n, const void *result, const char 
 			*ret = i - 1;
 			return NULL;
 		}
-	HF_TRY(hf_vec_push(&n->names, hf_result_str(result, name)));
+	copy = hf_arena_strndup(hf_result_arena(result), name, strlen(name));
+	if (!copy)
+		return hf_err_nomem();
+	HF_TRY(hf_vec_push(&n->names, copy));
 	HF_TRY(hf_vec_push(&n->next, (uint32_t)first));
 	*ret = (uint32_t)n->names.n - 1;
 	return hf_map64_put(&n->at, hash, n->names.n);
@@ -105,7 +109,9 @@ static struct hf_err *number_roots(struct hf_session *s, const void *result, str
 			continue;
 		}
 		s->rt->ops->holder_name(s->rt, &root, &name);
-		err = number_of(n, result, hf_str_get(&name), &holder[i]);
+		err = hf_str_check(&name);
+		if (!err)
+			err = number_of(n, result, hf_str_get(&name), &holder[i]);
 		hf_str_deinit(&name);
 		if (!err)
 			err = hf_map64_put(&owners, key, holder[i]);

@@ -180,6 +180,11 @@ static struct hf_err *info_elsewhere(struct hf_session *s, const struct hf_info 
 	return NULL;
 }
 
+static struct hf_err *no_address(const char *word)
+{
+	return hf_err(HF_USAGE, "\"%s\" is no address (0x..., or decimal), and no global variable", word);
+}
+
 static struct hf_err *info_word(struct hf_session *s, const struct hf_info *result, const char *word,
 				struct hf_info_object *ret)
 {
@@ -192,8 +197,13 @@ static struct hf_err *info_word(struct hf_session *s, const struct hf_info *resu
 				       .text = "",
 				       .value = "",
 				       .where = ""};
-	if (!hf_parse_address(word, &ret->addr))
-		return hf_err(HF_USAGE, "\"%s\" is no address: give 0x... or a decimal number", word);
+	if (!hf_parse_address(word, &ret->addr)) {
+		bool found;
+
+		HF_TRY(hf_session_find_variable(s, word, &found, &ret->addr));
+		if (!found)
+			return no_address(word);
+	}
 	where = s->rt->ops->where(s->rt, ret->addr);
 	if (where.place == HF_PLACE_BLOCK)
 		return info_block(s, result, where.block, ret);
@@ -207,10 +217,10 @@ struct hf_err *hf_info(struct hf_session *s, const char *const *words, size_t n,
 	uint64_t addr;
 	struct hf_err *err;
 
+	/* What cannot be the name of a variable is refused before the target is touched. */
 	for (size_t i = 0; i < n; i++)
-		if (!hf_parse_address(words[i], &addr))
-			return hf_err(HF_USAGE, "\"%s\" is no address: give 0x... or a decimal number",
-				      words[i]);
+		if (!hf_parse_address(words[i], &addr) && (words[i][0] == '0' || !strchr(words[i], '.')))
+			return no_address(words[i]);
 	if (!n)
 		return hf_err(HF_USAGE, "info on what? Give one address or more");
 	HF_TRY(hf_session_type(s));

@@ -14,6 +14,7 @@ static void sizes(void *arg, uint32_t first, uint32_t n, uint64_t *ret)
 struct hf_err *hf_session_dominators(struct hf_session *s)
 {
 	struct hf_holders *holders;
+	struct hf_err *err;
 
 	if (s->dominators)
 		return NULL;
@@ -24,7 +25,10 @@ struct hf_err *hf_session_dominators(struct hf_session *s)
 	HF_TRY(hf_holders_number(s, holders, holders));
 	s->holders = holders;
 	HF_TRY(hf_dominators_create(s->graph, holders->of_root, holders->n, &s->dominators));
-	return hf_dominators_measure(s->dominators, sizes, s);
+	err = hf_dominators_measure(s->dominators, sizes, s);
+	if (err)
+		hf_session_free_dominators(s);
+	return err;
 }
 
 void hf_session_free_dominators(struct hf_session *s)

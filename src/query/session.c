@@ -174,8 +174,7 @@ void hf_session_head(const struct hf_session *s, struct hf_head *ret)
 		.kind = t->ops->kind,
 		.label = t->label,
 		.pid = t->pid,
-		.core = !strcmp(t->ops->kind, "core") ? t->label + (strncmp(t->label, "core ", 5) ? 0 : 5)
-						      : NULL,
+		.core = t->core,
 		.exe = t->facts && t->facts->exe ? t->facts->exe : "",
 		.stopped_s = t->pause.stopped_s,
 		.complete = !t->incomplete,
@@ -220,13 +219,19 @@ static const char *looks_like(const struct hf_target *t)
 	return "a statically linked program without Go's build information";
 }
 
-static struct hf_err *open_runtime(struct hf_session *s)
+struct hf_err *hf_session_open_syms(struct hf_session *s)
 {
 	struct hf_syms_options options = {.size = sizeof(options), .debuginfod = s->options.debuginfod};
+
+	return s->syms ? NULL : hf_syms_open(s->t, &options, &s->syms);
+}
+
+static struct hf_err *open_runtime(struct hf_session *s)
+{
 	const struct hf_runtime_ops *const *list;
 	size_t n = hf_runtimes(&list);
 
-	HF_TRY(hf_syms_open(s->t, &options, &s->syms));
+	HF_TRY(hf_session_open_syms(s));
 	for (size_t i = 0; i < n; i++) {
 		bool here = false;
 

@@ -32,6 +32,8 @@ struct hf_session {
 	void *holders_memory; /* a result that the names live in */
 };
 
+/* Opens the symbols; once. The target is not stopped. */
+struct hf_err *hf_session_open_syms(struct hf_session *s) HF_CHECKED;
 /* Stops, captures, resumes, walks and marks; once. Errors: of all of these; TARGET (no runtime that we know). */
 struct hf_err *hf_session_load(struct hf_session *s) HF_CHECKED;
 /* And finds types for all blocks; once. */
@@ -57,6 +59,19 @@ const char *hf_result_take_str(const void *result, struct hf_str *s); /* a copy;
 /* Parses "0x1234" or "4660". False: the word is no address. */
 bool hf_parse_address(const char *word, uint64_t *ret);
 
+/* What the name of a global variable, or of a field of one, means ("main.cache", "main.server.sessions"): of a map, slice,
+ * string, pointer, channel, function or interface the address that it holds, of any other its own; with a '&' before it
+ * always its own. The session must be loaded. *ret_found false: the word names no variable.
+ * Errors: USAGE (no such field; it is nil), FAULT, STALE (where it stands cannot be read) */
+struct hf_err *hf_session_find_variable(struct hf_session *s, const char *word, bool *ret_found,
+					uint64_t *ret) HF_CHECKED;
+
+/* The block that addr stands in. Errors: USAGE (none: says what it is). */
+struct hf_err *hf_block_find(struct hf_session *s, const char *word, uint64_t addr, uint32_t *ret) HF_CHECKED;
+/* Sets ret[type] for the types of that name: the full one, without the folders of its path, or its last part alone.
+ * Errors: USAGE (types of several names). */
+struct hf_err *hf_types_match(struct hf_session *s, const char *word, uint8_t *ret, bool *ret_any) HF_CHECKED;
+
 const char *hf_block_type_name(struct hf_session *s, const void *result, uint32_t block);
 const char *hf_block_state(const struct hf_session *s, uint32_t block); /* "live", "garbage" */
 struct hf_found_root hf_root_at(const struct hf_session *s, uint32_t root);
@@ -75,5 +90,8 @@ struct hf_holders {
 	uint32_t n;
 };
 struct hf_err *hf_holders_number(struct hf_session *s, const void *result, struct hf_holders *ret) HF_CHECKED;
+/* The holder of that name, with or without the folders of its path and the word "goroutines"; UINT32_MAX: none.
+ * Errors: USAGE (several). */
+struct hf_err *hf_holder_match(const struct hf_holders *holders, const char *word, uint32_t *ret) HF_CHECKED;
 
 #endif

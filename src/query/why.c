@@ -6,28 +6,6 @@
 
 #include <stdlib.h>
 
-/* ---- addresses -------------------------------------------------------------------------------------------------- */
-
-static struct hf_err *no_object(struct hf_session *s, const char *word, uint64_t addr,
-				const struct hf_where *where)
-{
-	struct hf_variable variable;
-	struct hf_str what = {0};
-	struct hf_err *err;
-
-	if (where->place == HF_PLACE_FREE)
-		hf_str_addf(&what, "free: nothing is allocated there");
-	else if (hf_syms_variable_at(s->syms, addr, &variable))
-		hf_str_addf(&what, "in the global variable %s, which needs no holder", variable.name);
-	else if (hf_err_ignore(s->rt->ops->describe(s->rt, addr, &what)) || !what.n)
-		hf_str_add(&what, hf_target_find_map(s->t, addr) ? "memory that is not the Go heap's"
-								 : "not mapped");
-	err = hf_err_at(HF_USAGE, addr, "%s is no heap object: it is %s (see: holdfast info %s)", word,
-			hf_str_get(&what), word);
-	hf_str_deinit(&what);
-	return err;
-}
-
 static struct hf_err *why_block(struct hf_session *s, struct hf_why *result, uint32_t block, size_t max,
 				struct hf_why_object *ret)
 {
@@ -61,50 +39,6 @@ struct group {
 	uint32_t example, root, parent_type;
 	uint64_t count, bytes;
 };
-
-/* By the full name, without the folders of package paths ("http.Request"), or by the last part alone ("Request"). */
-static bool type_is(struct hf_session *s, const char *name, uint32_t type)
-{
-	struct hf_str full = {0}, brief = {0};
-	const char *last;
-	bool is;
-
-	s->rt->ops->type_name(s->rt, type, &full);
-	hf_str_add_short(&brief, hf_str_get(&full));
-	last = strrchr(hf_str_get(&brief), '.');
-	is = !strcmp(hf_str_get(&full), name) || !strcmp(hf_str_get(&brief), name);
-	is = is || (last && !strcmp(last + 1, name) && !strpbrk(hf_str_get(&brief), "[]*( "));
-	hf_str_deinit(&full);
-	hf_str_deinit(&brief);
-	return is;
-}
-
-/* Marks the types of that name. Errors: USAGE where there is none, or several of different names. */
-static struct hf_err *match_types(struct hf_session *s, const char *word, uint8_t *ret)
-{
-	uint32_t n = s->rt->ops->types(s->rt);
-	struct hf_str first = {0}, other = {0};
-	struct hf_err *err = NULL;
-
-	for (uint32_t type = 0; type < n && !err; type++) {
-		if (!type_is(s, word, type))
-			continue;
-		ret[type] = 1;
-		hf_str_truncate(&other, 0);
-		s->rt->ops->type_name(s->rt, type, first.n ? &other : &first);
-		if (other.n && strcmp(hf_str_get(&first), hf_str_get(&other)))
-			err = hf_err(HF_USAGE, "\"%s\" is ambiguous: %s or %s? Give the full path", word,
-				     hf_str_get(&first), hf_str_get(&other));
-	}
-	if (!err && !first.n)
-		err = hf_err(HF_USAGE,
-			     "\"%s\" is neither an address (0x...) nor a type that this heap holds (see: "
-			     "holdfast top --by type)",
-			     word);
-	hf_str_deinit(&first);
-	hf_str_deinit(&other);
-	return err;
-}
 
 typedef HF_VEC(struct group) groups_vec;
 
@@ -180,10 +114,17 @@ static struct hf_err *why_type(struct hf_session *s, struct hf_why *result, cons
 	groups_vec groups = {0};
 	struct hf_holders holders;
 	struct hf_err *err;
+	bool any;
 
 	if (!wanted)
 		return hf_err_nomem();
-	HF_TRY(match_types(s, word, wanted));
+	HF_TRY(hf_types_match(s, word, wanted, &any));
+	if (!any)
+		return hf_err(
+			HF_USAGE,
+			"\"%s\" is no address (0x...), no type that this heap holds, and no global variable "
+			"(see: holdfast top --by type)",
+			word);
 	HF_TRY(hf_session_nearest(s));
 	HF_TRY(hf_holders_number(s, result, &holders));
 	err = gather(s, &holders, wanted, &groups);
@@ -205,14 +146,13 @@ static struct hf_err *why_word(struct hf_session *s, struct hf_why *result, cons
 	struct hf_why_object object = {.query = hf_result_str(result, word)};
 	uint64_t addr;
 	uint32_t block;
+	bool found = hf_parse_address(word, &addr);
 
-	if (!hf_parse_address(word, &addr))
+	if (!found)
+		HF_TRY(hf_session_find_variable(s, word, &found, &addr));
+	if (!found)
 		return why_type(s, result, word, max, objects);
-	if (!s->rt->ops->find_block(s->rt, addr, &block)) {
-		struct hf_where where = s->rt->ops->where(s->rt, addr);
-
-		return no_object(s, word, addr, &where);
-	}
+	HF_TRY(hf_block_find(s, word, addr, &block));
 	HF_TRY(why_block(s, result, block, max, &object));
 	return hf_vec_push(objects, object);
 }

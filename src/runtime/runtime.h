@@ -122,6 +122,9 @@ struct hf_runtime_ops {
 	uint32_t (*block_type)(struct hf_runtime *rt, uint32_t block);
 	uint32_t (*types)(struct hf_runtime *rt);
 	void (*type_name)(struct hf_runtime *rt, uint32_t type, struct hf_str *ret);
+	/* The type whose inner part this one is: a map's, of its tables and slots; any other type is its own. May be NULL:
+	 * no type is a part. */
+	uint32_t (*type_whole)(struct hf_runtime *rt, uint32_t type);
 	/* How block `from` leads to `to`: ".field", "[3]", "[\"key\"]"; nothing where inside a map or the like. */
 	struct hf_err *(*edge_name)(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact,
 				    struct hf_str *ret);

@@ -179,6 +179,7 @@ static struct hf_err *open_parts(struct hf_target *t, const char *exe)
 {
 	struct hf_core *core = t->arg;
 
+	t->core = core->path;
 	HF_TRY(map_core(core));
 	HF_TRY(hf_core_read_headers(t));
 	HF_TRY(hf_core_read_notes(t));

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PIECE   (UINT64_C(1) << 20) /* of one question to the debugger */
@@ -312,7 +313,9 @@ static struct hf_err *take_all(const struct hf_host *from, struct hf_target *t)
 		t->auxv.n = from->auxv_len;
 	}
 	HF_TRY(hf_image_create(t, &host->image));
-	return hf_facts_unknown(&t->facts);
+	HF_TRY(hf_facts_unknown(&t->facts));
+	t->facts->taken_at = (double)time(NULL);
+	return NULL;
 }
 
 struct hf_err *hf_target_open_host(const struct hf_host *from, struct hf_target **ret)

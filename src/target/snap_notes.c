@@ -138,8 +138,10 @@ struct hf_err *hf_snap_headers(const struct hf_snap_plan *plan, size_t notes_len
 	uint64_t phdrs_end = sizeof(Elf64_Ehdr) + phnum * sizeof(Elf64_Phdr);
 	uint64_t notes = phdrs_end + (many ? sizeof(Elf64_Shdr) : 0);
 	uint64_t data = hf_align_up(notes + notes_len, HF_ARCH_PAGE);
+	/* With the system named: LLDB 14 to 19 refuse a core of a static program that does not. */
 	Elf64_Ehdr ehdr = {
-		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT,
+			    ELFOSABI_LINUX},
 		.e_type = ET_CORE,
 		.e_machine = hf_arch_elf_machine,
 		.e_version = EV_CURRENT,

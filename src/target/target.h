@@ -114,6 +114,7 @@ struct hf_target {
 	void *arg;
 	pid_t pid;                          /* 0 where unknown */
 	char *label;                        /* "process 1234 (name)", "core PATH": for messages */
+	const char *core;                   /* the file's path, as it was given; NULL: not a core */
 	HF_VEC(struct hf_map) maps;         /* ascending, not overlapping */
 	HF_VEC(struct hf_thread) threads;   /* live: filled by stop */
 	HF_VEC(uint8_t) auxv;               /* raw, as the kernel gave it; may be empty */

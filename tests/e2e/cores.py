@@ -71,7 +71,8 @@ def whole(lab):
         expect(result["path"] == str(path), "it names another file")
         threads = len(os.listdir(f"/proc/{victim.pid}/task"))
         victim.expect_running()
-    live = lab.result("overview", "-c", path)[0]
+    live, answer = lab.result("overview", "-c", path)
+    expect(answer["target"]["core"] == str(path), f"it names another file: {answer['target']}")
     expect(live["memory"]["rss"] and live["memory"]["threads"] == threads, f"the facts are lost: {live['memory']}")
     if not shutil.which("gdb"):
         raise NotRun("there is no gdb")

@@ -9,6 +9,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -18,11 +19,6 @@ import time
 from cores import core_of
 from harness import HERE, NotRun, Victim, case, expect, status, wait_for
 
-LLDB = "lldb-14"
-LLDB_PYTHON = "/usr/lib/llvm-14/lib/python3.11/dist-packages"
-# Its Python is Debian's, whichever is first on PATH.
-LLDB_ENVIRONMENT = {"PYTHONPATH": LLDB_PYTHON, "PATH": "/usr/bin:" + os.environ["PATH"]}
-LLDB_ARCH = "x86_64-pc-linux-gnu"
 MARK = "=== next ==="
 QUIET = ["-nx", "-q", "-iex", "set debuginfod enabled off", "-iex", "set auto-load no", "-iex", "set pagination off"]
 
@@ -59,9 +55,50 @@ def ask_gdb(lab, target, *questions):
     return answers[1:-1]
 
 
-def ask_lldb(lab, target, *questions):
+class Lldb:
+    """One release: Debian's, or one that ./run setup unpacked, with what it needs to find its parts."""
+
+    def __init__(self, path):
+        self.path, root = path, pathlib.Path(path).resolve().parent.parent
+        self.release = re.search(r"llvm-(\d+)", str(root))[1]
+        # Its Python is Debian's, whichever is first on PATH; Debian's 14 looks for its own modules elsewhere.
+        self.env = {"PATH": "/usr/bin:" + os.environ["PATH"], "PYTHONPATH": ":".join(map(str, root.glob("lib/python3.*/dist-packages"))),
+                    "LD_LIBRARY_PATH": f"{root}/lib:{root.parent}/x86_64-linux-gnu"}
+
+
+def all_lldbs():
+    folders = os.environ["PATH"].split(":")
+    paths = [path for folder in folders for path in pathlib.Path(folder or ".").glob("lldb-[0-9]*")]
+    paths += (HERE.parent.parent / ".venv").glob("lldb-*/usr/bin/lldb-[0-9]*")
+    found = {}
+    for path in paths:
+        if "llvm-" in str(path.resolve()):
+            found.setdefault(path.resolve(), Lldb(path))
+    return sorted({lldb.release: lldb for lldb in found.values()}.values(), key=lambda lldb: int(lldb.release))
+
+
+LLDBS = all_lldbs()
+
+
+def lldb_case(name, **options):
+    """Registers a test: a function of the Lab and an LLDB, for each LLDB that is here."""
+    def register(function):
+        for lldb in LLDBS:
+            case(f"LLDB {lldb.release}: {name}", **(options if lldb is LLDBS[0] else {}))(lambda lab, lldb=lldb: function(lab, lldb))
+        return function
+    return register
+
+
+@case("LLDB: an old one and a newer one are here")
+def lldbs_are_here(_):
+    expect(any(lldb.release == "14" for lldb in LLDBS) or not shutil.which("dpkg"), "lldb-14 is missing: ./run setup installs it")
+    if not any(int(lldb.release) > 14 for lldb in LLDBS):
+        raise NotRun("a newer one than 14: ./run setup could not get it")
+
+
+def ask_lldb(lab, lldb, target, *questions):
     lines = ["settings set term-width 100", f"command script import {front_end(lab, 'lldb')}", *questions, "detach"]
-    said = run_debugger([LLDB, "-x", *target], LLDB_ENVIRONMENT, "".join(line + "\n" for line in lines))
+    said = run_debugger([lldb.path, "-x", *target], lldb.env, "".join(line + "\n" for line in lines))
     answers = []
     for question in questions:
         _, found, rest = said.partition(f"(lldb) {question}\n")
@@ -72,10 +109,16 @@ def ask_lldb(lab, target, *questions):
     return answers
 
 
-def questions_on(truths):
+def questions_on(lab, truths):
+    """Some to each command but snap, whose answer differs from one time to the next."""
     address = next(t["address"] for t in truths if t["truth"] == "type")
-    return ["page", "overview", f"info {address}", f"info {address} --show-values", f"why {address}", "why main.Session --max 2",
-            "top", "top --by root --limit 3", "goroutines", "overview --json", f"why {address} --json"]
+    questions = ["page", "overview", f"info {address}", f"info {address} --show-values", "info main.sessionCache &main.headers", f"why {address}",
+                 "why main.Session --max 2", "why main.sessionCache", "top", "top --by root --limit 3", "dominators",
+                 f"dominators main.sessionCache {address} --min 64K", "goroutines", "overview --json", f"why {address} --json"]
+    listed = lab.ask("--help").stdout.partition("\ncommands\n")[2].partition("\n\n")[0]
+    left = set(re.findall(r"^  (\w+)", listed, re.M)) - {question.split()[0] for question in questions} - {"snap"}
+    expect(listed and not left, f"nothing is asked of {left}")
+    return questions
 
 
 def same_text(lab, core, question, said):
@@ -111,7 +154,7 @@ MISTAKES = (("overvew", "did you mean 'overview'"), ("why main.nothing", "main.n
 @case("gdb: a core, every command as on the command line", matrix=True)
 def gdb_core(lab):
     with core_of(lab) as (core, program, truths):
-        questions = questions_on(truths)
+        questions = questions_on(lab, truths)
         for question, said in zip(questions, ask_gdb(lab, [program, core], *("holdfast " + q for q in questions))):
             same_text(lab, core, question, said)
         for (_, pattern), said in zip(MISTAKES, ask_gdb(lab, [program, core], *("hf " + words for words, _ in MISTAKES))):
@@ -126,7 +169,8 @@ def gdb_live(lab):
         truth = chain_of(victim.truths)
         said = ask_gdb(lab, ["-p", victim.pid], f"holdfast why {truth['address']}", "hf why main.sessionCache", "hf info $pc", "hf why x=3",
                        "hf info victim()", "pipe holdfast top | head -n 2", "help holdfast why", "complete holdfast go", "info threads",
-                       *("hf " + words for words, _ in MISTAKES))
+                       f"source {front_end(lab, 'gdb')}", "hf info (long)$sp+8", "hf info main.lastUpload", "hf info &main.headers",
+                       "show language", *("hf " + words for words, _ in MISTAKES))
         expect_chain(said[0], truth)
         expect("map[" in said[1] and "global main.sessionCache" in said[1], f"of a map: {said[1]}")
         expect("code" in said[2], f"of a register: {said[2]}")
@@ -136,7 +180,12 @@ def gdb_live(lab):
         expect("example: holdfast why main.Session" in said[6] and "-p 1234" not in said[6], f"help: {said[6]}")
         expect(said[7] == "holdfast goroutines\n", f"completion: {said[7]}")
         expect("* 1 " in said[8], f"another thread is selected now: {said[8]}")
-        for (_, pattern), line in zip(MISTAKES, said[9:]):
+        expect(not said[9], f"sourced twice: {said[9]}")
+        expect("memory" in said[10] or "stack" in said[10], f"of an expression in C: {said[10]}")
+        expect_line(said[11], "is nil")
+        expect("global variable main.headers" in said[12], f"of an address: {said[12]}")
+        expect('"auto' in said[13], f"the language was changed: {said[13]}")
+        for (_, pattern), line in zip(MISTAKES, said[14:]):
             expect_line(line, pattern)
         victim.expect_running()
         core = lab.folder / "of-gdb.core"
@@ -147,15 +196,43 @@ def gdb_live(lab):
         victim.expect_running()
 
 
-@case("gdb: answers are kept until the process moves")
+@case("gdb: Tab completes commands, options, variables, types and files")
+def gdb_completes(lab):
+    with Victim([lab.go("leaky")]) as victim:
+        lines = {"hf why main.s": ["hf why main.sessionCache"], "holdfast info &main.hea": ["holdfast info &main.headers"],
+                 "hf why --ma": ["hf why --max"], "hf top --by g": ["hf top --by goroutine"], "hf top --by ": 4, "hf top main": [],
+                 "hf snap -o /etc/pass": ["hf snap -o /etc/passwd"], "hf why main.": 5, "hf why nothing.": [], "hf why *main.Ses": []}
+        said = ask_gdb(lab, ["-p", victim.pid], *("complete " + line for line in lines), "hf why main.Session --max 1", "complete hf why *main.Ses")
+        for (line, wanted), answer in zip(lines.items(), said):
+            found = answer.split("\n")[:-1]
+            right = len(found) >= wanted and all(name.startswith(line) for name in found) if isinstance(wanted, int) else set(wanted) <= set(found)
+            expect(right and (wanted or not found), f"`{line}` becomes {found}")
+        expect(said[-1] == "hf why *main.Session\n", f"types, once they are known: {said[-1]}")
+        victim.expect_running()
+
+
+@case("gdb: answers are kept until the process moves, or gdb writes to it")
 def gdb_moves(lab):
     with Victim([lab.go("leaky")]) as victim:
-        kept = "python print(front.session is not None)"
+        kept = "python print(holdfast_gdb_commands.front.session is not None)"
         target = ["-p", victim.pid, "-ex", "tbreak runtime.futex"]      # where its threads come by all the time
-        said = ask_gdb(lab, target, "hf top --limit 1", kept, "hf goroutines", kept, "continue", kept, "hf top --limit 1", kept,
+        said = ask_gdb(lab, target, "hf top --limit 1", kept, "hf goroutines", kept, "thread 2", kept, "continue", kept, "hf top --limit 1", kept,
+                       "set var 'main.times'=1", kept, "hf top --limit 1", "set var $rax=$rax", kept, "hf top --limit 1", "stepi", kept,
                        "detach", kept, "hf top")
-        expect([said[i].strip() for i in (1, 3, 5, 7, 9)] == ["True", "True", "False", "True", "False"], f"{said}")
-        expect_line(said[10], "no process and no core")
+        said_kept = [text.strip() == "True" for text in said if text.strip() in ("True", "False")]
+        expect(said_kept == [True, True, True, False, True, False, False, False, False], f"{said_kept}: {said}")
+        expect_line(said[-1], "no process and no core")
+        victim.expect_running()
+
+
+@case("gdb: of several inferiors the current one is asked")
+def gdb_inferiors(lab):
+    with Victim([lab.go("leaky")]) as victim, Victim([lab.go("holds")]) as other:
+        said = ask_gdb(lab, ["-p", victim.pid], "hf top --limit 1", "add-inferior", "inferior 2", "hf top", f"attach {other.pid}",
+                       "hf top --limit 1", "inferior 1", "hf top --limit 1")
+        expect_line(said[3], "no process and no core")
+        for i, of in (0, victim), (5, other), (7, victim):
+            expect(f"process {of.pid} " in said[i], f"another is asked: {said[i]}")
         victim.expect_running()
 
 
@@ -170,6 +247,12 @@ def gdb_refuses(lab):
         shutil.copy(file, alone)
     said = run_debugger(["gdb", *QUIET, "-batch", "-ex", f"source {alone}/holdfast_gdb.py"])
     expect_line(said, "build it first")
+    stale = lab.folder / "stale"
+    shutil.copytree(front_end(lab, "gdb").parent, stale)
+    front = stale / "holdfast_front.py"
+    front.write_text(front.read_text().replace("INTERFACE = ", "INTERFACE = 1000 + "))
+    said = run_debugger(["gdb", *QUIET, "-batch", "-ex", f"source {stale}/holdfast_gdb.py"])
+    expect_line(said, "another version")
 
 
 @contextlib.contextmanager
@@ -274,36 +357,62 @@ def gdb_interrupt(lab):
         wait_for(lambda: status(victim.pid, "TracerPid") == "0", 5, "still traced")
 
 
-def need_lldb():
-    expect(shutil.which(LLDB), f"{LLDB} is missing: ./run setup installs it")
-    if not os.path.isdir(LLDB_PYTHON):
-        raise NotRun(f"there is no {LLDB_PYTHON}: another release of LLDB's package")
-
-
-@case("LLDB: a core, every command as on the command line")
-def lldb_core(lab):
-    need_lldb()
+@lldb_case("a core, every command as on the command line", matrix=True)
+def lldb_core(lab, lldb):
     with core_of(lab) as (core, program, truths):
-        target = ["-a", LLDB_ARCH, program, "-c", core]
-        questions = questions_on(truths)
-        said = ask_lldb(lab, target, *("holdfast " + q for q in questions), *("hf " + words for words, _ in MISTAKES))
+        target = [program, "-c", core]
+        questions = questions_on(lab, truths)
+        said = ask_lldb(lab, lldb, target, *("holdfast " + q for q in questions), *("hf " + words for words, _ in MISTAKES))
         for question, answer in zip(questions, said):
             same_text(lab, core, question, answer)
         for (_, pattern), answer in zip(MISTAKES, said[len(questions):]):
             expect_line(answer, pattern)
 
 
-@case("LLDB: a live process")
-def lldb_live(lab):
-    need_lldb()
+@lldb_case("a live process: expressions, help, one line an error")
+def lldb_live(lab, lldb):
     with Victim([lab.go("leaky")]) as victim:
         truth = chain_of(victim.truths)
-        said = ask_lldb(lab, ["-p", victim.pid], f"holdfast why {truth['address']}", "hf why main.sessionCache", "hf info $pc",
-                        *("hf " + words for words, _ in MISTAKES), "hf help why")
-        expect_chain(said[0], truth)
-        expect("global main.sessionCache" in said[1], f"of a map: {said[1]}")
-        expect("code" in said[2], f"of a register: {said[2]}")
-        for (_, pattern), answer in zip(MISTAKES, said[3:]):
+        again = f"command script import {front_end(lab, 'lldb')}"
+        said = ask_lldb(lab, lldb, ["-p", victim.pid], again, f"holdfast why {truth['address']}", "hf why main.sessionCache", "hf info $pc",
+                        "hf info (long)$sp+8", "hf info $sp=1", *("hf " + words for words, _ in MISTAKES), "hf help why", "detach",
+                        "script while lldb.debugger.GetSelectedTarget().GetProcess().is_alive: pass", "hf top")
+        expect("error" not in said[0], f"imported twice: {said[0]}")
+        expect_chain(said[1], truth)
+        expect("global main.sessionCache" in said[2], f"of a map: {said[2]}")
+        expect("code" in said[3], f"of a register: {said[3]}")
+        expect("memory" in said[4] or "stack" in said[4], f"of an expression: {said[4]}")
+        expect_line(said[5], "sp=1")
+        for (_, pattern), answer in zip(MISTAKES, said[6:-4]):
             expect_line(answer, pattern)
-        expect("example: holdfast why main.Session" in said[-1], f"help: {said[-1]}")
+        expect("example: holdfast why main.Session" in said[-4], f"help: {said[-4]}")
+        expect_line(said[-1], "no process and no core")
         victim.expect_running()
+
+
+@lldb_case("a process behind lldb-server")
+def lldb_remote(lab, lldb):
+    server = shutil.which(f"lldb-server-{lldb.release}") or shutil.which("lldb-server-14")
+    expect(server, "lldb-server is missing: ./run setup installs it")
+    with Victim([lab.go("leaky")]) as victim, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        held = subprocess.Popen([server, "gdbserver", "--attach", str(victim.pid), f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+        try:
+            wait_for(lambda: status(victim.pid, "TracerPid") == str(held.pid), 10, "lldb-server does not attach")
+            wait_for(lambda: is_listening(port), 10, "lldb-server does not listen")
+            truth = chain_of(victim.truths)
+            said = ask_lldb(lab, lldb, [lab.go("leaky")], f"gdb-remote 127.0.0.1:{port}", f"hf why {truth['address']}", "hf why main.nothing")
+            expect_chain(said[1], truth)
+            expect_line(re.sub(r"^Process .*\n", "", said[2]), "main.nothing")
+        finally:
+            held.kill()
+            held.wait()
+        victim.expect_running()
+
+
+def is_listening(port):
+    with open("/proc/net/tcp", encoding="ascii") as rows:
+        return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows if ":" in row.split()[0])

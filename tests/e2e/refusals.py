@@ -35,6 +35,11 @@ def usage(lab):
         (["why", "-p", mine], "needs ADDR"),
         (["why", "-p", mine, "--max", "0", "0x1"], "--max.*'0'"),
         (["info", "-p", mine], "needs ADDR"),
+        (["dominators", "-p", mine, "--min", "1X"], "--min.*'1X'"),
+        (["dominators", "-p", mine, "--min", "101%"], "--min.*'101%'"),
+        (["dominators", "-p", mine, "--depth", "0"], "--depth.*'0'"),
+        (["dominators", "-p", mine, "--depth", "1000"], "1 to 100"),
+        (["dominators", "-p", mine, "--by", "root"], "takes no --by"),
         (["snap", "-p", mine], "--output"),
         (["page", "-p", mine, "word"], "'word'"),
         (["--bogus"], "--bogus"),
@@ -145,13 +150,16 @@ def words(lab):
             lab.refused(2, "address|type", "info", *target, "--", word)
             lab.refused(2, "address|type", "why", *target, "--", word)
         lab.refused(2, "main.Nothing", "why", *target, "main.Nothing")
+        lab.refused(2, "main.Nothing", "dominators", *target, "main.Nothing")
         for word in ("0x0", "0x10", "0xffffffffffffffff", "0x7fffffffffff", "16"):
             lab.refused(2, "no heap object", "why", *target, word)
+            lab.refused(2, "no heap object", "dominators", *target, word)
             objects = lab.result("info", *target, word)[0]["objects"]
             expect(objects[0]["state"] == "unknown", f"info {word}: {objects[0]}")
         stale = [t["address"] for t in victim.truths if t["truth"] == "unreachable"]
         result = lab.result("why", *target, stale[0])[0]
         expect(result["objects"][0]["state"] == "garbage" and not result["objects"][0]["chains"], f"garbage: {result}")
+        lab.refused(2, "is garbage", "dominators", *target, stale[0])
         victim.expect_running()
 
 

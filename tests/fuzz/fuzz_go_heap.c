@@ -1,5 +1,6 @@
 /* A Go heap, its spans and its types with any bytes changed: the walk, the masks and the names must end, soon, and
  * without harm. Input: {place u24, value u8} quadruples, patched into a sound heap. */
+#include "../../src/runtime/go/names.h"
 #include "../unit/go_heap_fake.h"
 
 #include <stdlib.h>
@@ -12,7 +13,20 @@ static void check(bool holds)
 		abort();
 }
 
-static void look(struct go *go, const struct hf_graph *g)
+/* Text of values and paths: bounded, however types nest. */
+static void describe(struct go *go, const struct go_heap_fake *fake, uint32_t type)
+{
+	struct hf_str text = {0};
+
+	go_value_text(go, type, HEAP_BASE, fake->heap, 1024, &text);
+	check(text.n < 65536);
+	hf_str_truncate(&text, 0);
+	for (uint64_t off = 0; off < 64; off += 8)
+		go_path_name(go, type, off, &text);
+	hf_str_deinit(&text);
+}
+
+static void look(struct go *go, const struct go_heap_fake *fake, const struct hf_graph *g)
 {
 	uint32_t slot, n;
 
@@ -28,6 +42,8 @@ static void look(struct go *go, const struct hf_graph *g)
 	for (uint32_t id = 0; id < go_types_count(go) && id < 4096; id++) {
 		check(go_type_name(go, id) != NULL);
 		go_type_slots(go, id, &n);
+		if (id < 64)
+			describe(go, fake, id);
 	}
 }
 
@@ -50,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!fake_heap_open(&fake, &go, &t))
 		return 0;
 	if (!hf_err_ignore(fake_heap_walk(&go, &g)))
-		look(&go, g);
+		look(&go, &fake, g);
 	hf_graph_destroy(g);
 	fake_heap_close(&go, t);
 	return 0;

@@ -104,6 +104,31 @@ static const struct hf_top some_top = {
 	.total_bytes = 5 << 20,
 };
 
+static const struct hf_dominator_row some_dominator_rows[] = {
+	{0, HF_DOMINATOR_HEAP, "", 0, 1, 0, false, 0, 5 << 20, 30000},
+	{1, HF_DOMINATOR_ROOT, "main.cache", 0, 1, 0, false, 0, 3 << 20, 20000},
+	{2, HF_DOMINATOR_OBJECT, "map[string]*example.com/a/main.Session", 0xc000010000, 1, 0, false, 4096,
+	 3 << 20, 20000},
+	{3, HF_DOMINATOR_OBJECT, "main.Session", 0xc000456000, 1, 0, false, 64, 1 << 20, 3},
+	{3, HF_DOMINATOR_OBJECT, "main.Session", 0xc000457000, 4990, 0, true, 4990 * 64, 2 << 20, 19990},
+	{3, HF_DOMINATOR_REST, "", 0, 1234, 0, false, 0, 1 << 10, 6},
+	{1, HF_DOMINATOR_SHARED, "", 0, 2, 0, false, 0, 1 << 20, 2},
+	{2, HF_DOMINATOR_OBJECT, "main." EVIL, 0xc000458000, 1, 999999, false, 1 << 20, 1 << 20, 1000000},
+	{2, HF_DOMINATOR_OBJECT, "main.node", 0xc000459000, 2, 7, false, 0, 0, 9},
+	{1, HF_DOMINATOR_REST, "", 0, 40, 0, false, 0, 1 << 20, 10000},
+};
+static const struct hf_dominator_row some_root_row[] = {
+	{0, HF_DOMINATOR_ROOT, "example.com/a/main.other", 0, 1, 0, false, 0, HF_UNKNOWN, 0},
+	{100, HF_DOMINATOR_OBJECT, "a.type.with.a.long.name.that.is.cut.where.the.line.would.be.too.wide",
+	 UINT64_MAX, UINT64_MAX, UINT64_MAX, true, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+};
+static const struct hf_dominator_tree some_dominator_trees[] = {
+	{"", 50 << 10, some_dominator_rows, 10},
+	{"0xc000457000", 0, some_root_row, 2},
+};
+static const struct hf_dominator_trees some_dominators = {some_dominator_trees, 1, 3, 10, 30000, 5 << 20};
+static const struct hf_dominator_trees two_dominators = {some_dominator_trees, 2, 100, 3, 30000, 5 << 20};
+
 static const struct hf_frame some_frames[] = {
 	{"runtime.gopark", "/go/proc.go", 0x4371ae, 435, true},
 	{"main.worker", "", 0x4a71ae, 0, false},
@@ -139,8 +164,15 @@ static const struct {
 	const char *command;
 	const void *result;
 } all_results[] = {
-	{"overview", &some_overview},     {"info", &some_info}, {"why", &some_why},   {"top", &some_top},
-	{"goroutines", &some_goroutines}, {"snap", &some_snap}, {"page", &some_page},
+	{"overview", &some_overview},
+	{"info", &some_info},
+	{"why", &some_why},
+	{"top", &some_top},
+	{"goroutines", &some_goroutines},
+	{"snap", &some_snap},
+	{"page", &some_page},
+	{"dominators", &some_dominators},
+	{"dominators", &two_dominators},
 };
 
 #endif

@@ -63,6 +63,29 @@ Test(cli, mistakes_are_refused_and_say_what)
 		{"overview -p 1 --by type", "takes no --by"},
 		{"snap -p 1", "needs --output FILE"},
 		{"page -p 1 -o x", "takes no --output"},
+		{"dominators -p 1 --depth 0", "from 1 to 100"},
+		{"dominators -p 1 --depth 101", "from 1 to 100"},
+		{"dominators -p 1 --max 0", "not '0'"},
+		{"dominators -p 1 --limit 3", "takes no --limit"},
+		{"dominators -p 1 --min", "--min needs a value"},
+		{"dominators -p 1 --min ''", "not ''"},
+		{"dominators -p 1 --min K", "not 'K'"},
+		{"dominators -p 1 --min -1", "not '-1'"},
+		{"dominators -p 1 --min 1KK", "not '1KK'"},
+		{"dominators -p 1 --min 1X", "not '1X'"},
+		{"dominators -p 1 --min 1.K", "not '1.K'"},
+		{"dominators -p 1 --min .5K", "not '.5K'"},
+		{"dominators -p 1 --min 1.5", "not '1.5'"},
+		{"dominators -p 1 --min 1,5K", "not '1,5K'"},
+		{"dominators -p 1 --min 0x10", "not '0x10'"},
+		{"dominators -p 1 --min 100.1%", "not '100.1%'"},
+		{"dominators -p 1 --min 1%%", "not '1%%'"},
+		{"dominators -p 1 --min 1K%", "not '1K%'"},
+		{"dominators -p 1 --min 99999999999G", "not '99999999999G'"},
+		{"dominators -p 1 --min 99999999999999999999", "not '99999999999999999999'"},
+		{"dominators -p 1 --min 1 --min 2", "twice"},
+		{"top -p 1 --min 1", "takes no --min"},
+		{"top -p 1 --depth 1", "takes no --depth"},
 		{"-p 1 --workers 0", "from 1 to 8"},
 		{"-p 1 --workers 9", "from 1 to 8"},
 		{"-p 1 --json=1", "takes no value"},
@@ -140,6 +163,51 @@ Test(cli, values_arrive)
 	cr_expect_str_eq(cli.args.output, "file");
 	cr_assert_null(parse("why -p 1 -- -1", &cli));
 	cr_expect_str_eq(cli.args.words[0], "-1");
+}
+
+Test(cli, the_least_of_a_tree_is_a_size_or_a_share)
+{
+	const struct {
+		const char *text;
+		uint64_t bytes;
+		double share;
+	} rows[] = {
+		{"0", 0, 0},
+		{"4096", 4096, 0},
+		{"4096B", 4096, 0},
+		{"64K", 65536, 0},
+		{"64k", 65536, 0},
+		{"64KiB", 65536, 0},
+		{"64kb", 65536, 0},
+		{"1.5MiB", 1572864, 0},
+		{"0.5G", 1 << 29, 0},
+		{"2T", UINT64_C(2) << 40, 0},
+		{"1.0000009999K", 1024, 0},
+		{"2.0", 2, 0},
+		{"1%", HF_UNKNOWN, 0.01},
+		{"0.25%", HF_UNKNOWN, 0.0025},
+		{"0%", HF_UNKNOWN, 0},
+		{"100%", HF_UNKNOWN, 1},
+		{"100.0000001%", HF_UNKNOWN, 1},
+	};
+	struct hf_cli cli;
+
+	for (size_t i = 0; i < HF_LEN(rows); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "dominators -p 1 --min %s", rows[i].text);
+		cr_assert_null(parse(line, &cli), "%s", rows[i].text);
+		cr_expect_eq(cli.args.min_bytes, rows[i].bytes, "%s: %" PRIu64, rows[i].text,
+			     cli.args.min_bytes);
+		if (rows[i].bytes == HF_UNKNOWN)
+			cr_expect_eq(cli.args.min_share, rows[i].share, "%s: %g", rows[i].text,
+				     cli.args.min_share);
+	}
+	cr_assert_null(parse("dominators -p 1 --depth 7 main.cache 0x10", &cli));
+	cr_expect(cli.args.depth == 7 && cli.args.max == 10 && cli.args.words_n == 2);
+	cr_expect(cli.args.min_bytes == HF_UNKNOWN && cli.args.min_share == HF_MIN_SHARE_DEFAULT);
+	cr_assert_null(parse("dominators -p 1", &cli), "it needs no word");
+	cr_expect(cli.args.depth == 0 && cli.args.words_n == 0);
 }
 
 Test(cli, help_needs_no_target)

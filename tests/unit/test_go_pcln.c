@@ -216,17 +216,37 @@ Test(go_pcln, damaged_moduledata_is_an_error)
 	} rows[] = {
 		{FAKE_MODULE + 584, FAKE_BASE + FAKE_MODULE, HF_BADDATA}, /* next: itself */
 		{FAKE_MODULE + 584, 0x10, HF_FAULT},
-		{FAKE_MODULE + 8, 0x10, HF_FAULT}, /* funcnametab is not mapped */
-		{FAKE_MODULE + 16, UINT64_MAX, HF_FAULT},
-		{FAKE_MODULE + 136, UINT64_MAX / 4, HF_BADDATA}, /* ftab: n * 8 wraps */
-		{FAKE_MODULE + 344, UINT64_MAX, HF_BADDATA},     /* textsectmap */
-		{FAKE_MODULE + 537, 1, HF_BADDATA},              /* bad: no module is left */
+		{FAKE_MODULE + 537, 1, HF_BADDATA}, /* bad: no module is left */
 	};
 
 	for (size_t i = 0; i < HF_LEN(rows); i++) {
 		fake_init(&fake);
 		fake_u64(&fake, rows[i].off, rows[i].value);
 		assert_err(go_modules_read(&go), rows[i].code);
+	}
+}
+
+Test(go_pcln, damaged_tables_are_left_out_and_counted)
+{
+	static const struct {
+		uint32_t off;
+		uint64_t value;
+	} rows[] = {
+		{FAKE_MODULE + 8, 0x10}, /* funcnametab is not mapped */
+		{FAKE_MODULE + 16, UINT64_MAX},
+		{FAKE_MODULE + 136, UINT64_MAX / 4}, /* ftab: n * 8 wraps */
+		{FAKE_MODULE + 344, UINT64_MAX},     /* textsectmap */
+	};
+	struct go_func f;
+
+	for (size_t i = 0; i < HF_LEN(rows); i++) {
+		fake_init(&fake);
+		fake_u64(&fake, rows[i].off, rows[i].value);
+		cr_assert_null(go_modules_read(&go));
+		cr_expect_eq(go.modules.n, 1);
+		cr_expect_eq(go.damage[GO_DAMAGE_MODULES].n, 1);
+		cr_expect_eq(go.damage[GO_DAMAGE_MODULES].lowest, fake_addr(FAKE_MODULE));
+		cr_expect_not(go_find_func(&go, TEXT(CALLER), &f));
 	}
 }
 
@@ -279,7 +299,7 @@ Test(go_stack, blocked_goroutine_unwinds_to_its_top)
 {
 	read_all();
 	cr_assert_eq(go.goroutines.n, 1);
-	cr_expect_eq(go.unwind_failures, 0);
+	cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].n, 0);
 	cr_expect_eq(go.goroutines.at[0].id, 7);
 	cr_expect_str_eq(go.goroutines.at[0].function, "main.work");
 	cr_expect_str_eq(go.goroutines.at[0].created_by, "main.caller");
@@ -306,7 +326,7 @@ Test(go_stack, object_that_nothing_points_to_is_dead)
 	read_all();
 	cr_expect_eq(go.stack_roots.n, 0);
 	cr_expect_eq(go.frames.n, 0);
-	cr_expect_eq(go.unwind_failures, 0);
+	cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].n, 0);
 }
 
 Test(go_stack, dead_goroutines_are_left_out)
@@ -347,7 +367,7 @@ Test(go_stack, what_cannot_be_unwound_is_scanned_whole)
 		fake_u64(&fake, rows[i].off, rows[i].value);
 		read_all();
 		cr_assert_eq(go.goroutines.n, 1);
-		cr_expect_eq(go.unwind_failures, 1, "%s", rows[i].what);
+		cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].n, 1, "%s", rows[i].what);
 		cr_expect(has_root(fake_addr(OBJECT), fake_addr(FAKE_HEAP)), "%s", rows[i].what);
 	}
 }
@@ -357,7 +377,7 @@ Test(go_stack, running_goroutine_without_a_thread_is_scanned_whole)
 	fake_u32(&fake, FAKE_G + 144, 2);
 	fake_u64(&fake, FAKE_STACK + 8, fake_addr(FAKE_HEAP + 8));
 	read_all();
-	cr_expect_eq(go.unwind_failures, 1);
+	cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].n, 1);
 	cr_expect(go.goroutines.at[0].conservative);
 	cr_assert_geq(go.stack_roots.n, 2);
 	cr_expect_eq(go.stack_roots.at[0].slot, fake_addr(FAKE_STACK + 8));
@@ -375,7 +395,7 @@ Test(go_stack, running_goroutine_is_where_its_thread_is)
 	fake_u64(&fake, FAKE_M + 184, fake_addr(FAKE_G));
 	cr_assert_null(hf_vec_push(&target->threads, thread));
 	read_all();
-	cr_expect_eq(go.unwind_failures, 0);
+	cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].n, 0);
 	cr_expect(go.goroutines.at[0].on_thread);
 	cr_expect_str_eq(go.goroutines.at[0].function, "main.work");
 	cr_assert_eq(go.stack_roots.n, 2);
@@ -411,7 +431,7 @@ Test(go_stack, goroutine_in_a_signal_handler_is_where_it_was_interrupted)
 	fake_u64(&fake, UCONTEXT + 40, fake_addr(FAKE_HEAP + 32));
 	cr_assert_null(hf_vec_push(&target->threads, thread));
 	read_all();
-	cr_expect_eq(go.unwind_failures, 0);
+	cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].n, 0);
 	cr_expect_str_eq(go.goroutines.at[0].function, "main.work");
 	cr_expect(has_root(fake_addr(UCONTEXT + 40), fake_addr(FAKE_HEAP + 32)));
 	cr_expect(has_root(fake_addr(OBJECT), fake_addr(FAKE_HEAP)));
@@ -435,21 +455,37 @@ Test(go_stack, defer_list_without_an_end_ends)
 	fake_u64(&fake, FAKE_G + 40, fake_addr(FAKE_DEFER));
 	read_all();
 	cr_expect_lt(go.stack_roots.n, 40);
+	cr_expect_eq(go.damage[GO_DAMAGE_DEFERS].n, 1);
 	fake_u64(&fake, FAKE_DEFER + 32, UINT64_MAX - 3);
 	read_all();
 	cr_expect_lt(go.stack_roots.n, 5);
 }
 
-Test(go_stack, damaged_goroutine_list_is_an_error)
+Test(go_stack, damaged_goroutine_list_is_counted)
+{
+	static const uint64_t counts[] = {UINT64_MAX, 10000001, 1000000, 0};
+
+	cr_assert_null(go_modules_read(&go));
+	for (size_t i = 0; i < HF_LEN(counts); i++) {
+		fake_u64(&fake, FAKE_ALLGS + 8, counts[i]);
+		cr_assert_null(go_goroutines_read(&go));
+		cr_expect_eq(go.goroutines.n, 0);
+		cr_expect_eq(go.damage[GO_DAMAGE_GOROUTINES].n, counts[i] != 0);
+	}
+}
+
+Test(go_stack, one_goroutine_many_times_is_walked_once)
 {
 	cr_assert_null(go_modules_read(&go));
-	fake_u64(&fake, FAKE_ALLGS + 8, UINT64_MAX);
-	assert_err(go_goroutines_read(&go), HF_BADDATA);
-	fake_u64(&fake, FAKE_ALLGS + 8, 1000000);
-	assert_err(go_goroutines_read(&go), HF_FAULT);
-	fake_u64(&fake, FAKE_ALLGS + 8, 0);
-	cr_assert_null(go_goroutines_read(&go));
-	cr_expect_eq(go.goroutines.n, 0);
+	fake_u64(&fake, FAKE_ALLGS + 8, 3);
+	fake_u64(&fake, FAKE_GS + 8, fake_addr(FAKE_G));
+	fake_u64(&fake, FAKE_GS + 16, fake_addr(FAKE_G));
+	read_all();
+	cr_assert_eq(go.goroutines.n, 3);
+	cr_expect_eq(go.damage[GO_DAMAGE_GOROUTINES].n, 2);
+	cr_expect_eq(go.damage[GO_DAMAGE_GOROUTINES].lowest, fake_addr(FAKE_G));
+	for (size_t i = 0; i < 3; i++)
+		cr_expect_eq(go.goroutines.at[i].hi != 0, i == 0);
 }
 
 Test(go_stack, unreadable_goroutine_is_counted)
@@ -459,8 +495,16 @@ Test(go_stack, unreadable_goroutine_is_counted)
 	fake_u64(&fake, FAKE_GS + 16, UINT64_MAX - 8);
 	read_all();
 	cr_expect_eq(go.goroutines.n, 1);
-	cr_expect_eq(go.unwind_failures, 2);
+	cr_expect_eq(go.damage[GO_DAMAGE_GOROUTINES].n, 2);
+	cr_expect_eq(go.damage[GO_DAMAGE_GOROUTINES].lowest, 0x10);
+	cr_expect_not(target->incomplete);
+	go_tell_damage(&go);
 	cr_expect(target->incomplete);
+	cr_assert_eq(target->warnings.n, 1);
+	cr_expect(strstr(target->warnings.at[0].text,
+			 "2 goroutines are damaged or unreadable, the first at 0x10"));
+	go_tell_damage(&go);
+	cr_expect_eq(target->warnings.n, 1);
 }
 
 Test(go_stack, bounds_that_are_no_stack_cost_nothing)
@@ -472,7 +516,7 @@ Test(go_stack, bounds_that_are_no_stack_cost_nothing)
 		fake_u64(&fake, FAKE_G, bounds[i][0]);
 		fake_u64(&fake, FAKE_G + 8, bounds[i][1]);
 		read_all();
-		cr_expect_eq(go.unwind_failures, 1);
+		cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].n, 1);
 		cr_expect_eq(go.stack_roots.n, 0);
 	}
 }

@@ -140,6 +140,19 @@ Test(report_text, answers_say_what_people_need)
 		{"goroutines", &some_goroutines, "goroutine 34 [chan send], one of 200"},
 		{"goroutines", &some_goroutines, "2 h 1 min"},
 		{"snap", &some_snap, "holdfast -c 'a b.core'"},
+		{"dominators", &some_dominators,
+		 "30,000 live objects, 5.0 MiB; what is below 50.0 KiB is summed up"},
+		{"dominators", &some_dominators, " 3.0 MiB  60.0%              20,000  main.cache\n"},
+		{"dominators", &some_dominators, "20,000    map[string]*main.Session 0xc000010000\n"},
+		{"dominators", &some_dominators, "      3      main.Session 0xc000456000\n"},
+		{"dominators", &some_dominators, "      4,990 more main.Session\n"},
+		{"dominators", &some_dominators, "      ... 1,234 more\n"},
+		{"dominators", &some_dominators, "  (shared by several roots)\n"},
+		{"dominators", &some_dominators, "000458000 and 999,999 below it\n"},
+		{"dominators", &some_dominators, "    2 main.node and 7 below them\n"},
+		{"dominators", &some_dominators, "  ... 40 more\n"},
+		{"dominators", &two_dominators, "\n\n0xc000457000\n\nretained"},
+		{"dominators", &two_dominators, "main.other\n"},
 	};
 
 	for (size_t i = 0; i < HF_LEN(parts); i++)

@@ -451,7 +451,7 @@ Test(target_live, interrupted_stop_resumes_at_once)
 	signal(SIGUSR1, on_usr1);
 	began = hf_now();
 	interrupter = start(interrupt_us, NULL);
-	assert_code(hf_target_stop(t), HF_INTERRUPTED, "runs on");
+	assert_code(hf_target_stop(t), HF_INTERRUPTED, "nothing was changed");
 	cr_assert_lt(hf_now() - began, 0.9, "the interrupt was seen only with the time limit");
 	shared->go = 1;
 	cr_assert(counter_moves());

@@ -229,6 +229,52 @@ json_t *hf_json_top(struct hf_json *j, const void *result)
 	return o;
 }
 
+static json_t *dominator_row(struct hf_json *j, const struct hf_dominator_row *row)
+{
+	static const char *const kinds[] = {
+		[HF_DOMINATOR_HEAP] = "heap",     [HF_DOMINATOR_ROOT] = "root",
+		[HF_DOMINATOR_SHARED] = "shared", [HF_DOMINATOR_OBJECT] = "object",
+		[HF_DOMINATOR_REST] = "rest",
+	};
+	json_t *o = json_object();
+
+	hf_json_set(j, o, "depth", hf_json_number(row->depth));
+	hf_json_set(j, o, "kind", hf_json_text(kinds[row->kind]));
+	hf_json_set(j, o, "name", hf_json_text(row->name));
+	hf_json_set(j, o, "address", row->addr ? hf_json_address(row->addr) : json_null());
+	hf_json_set(j, o, "count", hf_json_number(row->n));
+	hf_json_set(j, o, "nested", hf_json_number(row->nested));
+	hf_json_set(j, o, "more", json_boolean(row->more));
+	hf_json_set(j, o, "own_bytes", hf_json_number(row->own_bytes));
+	hf_json_set(j, o, "retained_bytes", hf_json_number(row->retained_bytes));
+	hf_json_set(j, o, "retained_count", hf_json_number(row->retained_count));
+	return o;
+}
+
+json_t *hf_json_dominators(struct hf_json *j, const void *result)
+{
+	const struct hf_dominator_trees *trees = result;
+	json_t *o = json_object(), *list = json_array();
+
+	for (size_t i = 0; i < trees->n; i++) {
+		const struct hf_dominator_tree *at = &trees->trees[i];
+		json_t *tree = json_object(), *rows = json_array();
+
+		for (size_t k = 0; k < at->n; k++)
+			hf_json_append(j, rows, dominator_row(j, &at->rows[k]));
+		hf_json_set(j, tree, "query", *at->query ? hf_json_text(at->query) : json_null());
+		hf_json_set(j, tree, "min_bytes", hf_json_number(at->min_bytes));
+		hf_json_set(j, tree, "rows", rows);
+		hf_json_append(j, list, tree);
+	}
+	hf_json_set(j, o, "trees", list);
+	hf_json_set(j, o, "depth", hf_json_number(trees->depth));
+	hf_json_set(j, o, "max", hf_json_number(trees->max));
+	hf_json_set(j, o, "total_count", hf_json_number(trees->total_count));
+	hf_json_set(j, o, "total_bytes", hf_json_number(trees->total_bytes));
+	return o;
+}
+
 static json_t *group(struct hf_json *j, const struct hf_goroutine_group *at)
 {
 	json_t *o = json_object();

@@ -266,7 +266,7 @@ static void show_build(struct hf_text *t, const struct hf_overview *o)
 		return;
 	hf_text_end(t);
 	hf_text_styled(t, HF_STYLE_BOLD, "build");
-	hf_text_line(t, "  %s %s %s", o->main_path, o->main_version, o->vcs);
+	hf_text_line(t, "  %s %s%s%s", o->main_path, o->main_version, *o->vcs ? " " : "", o->vcs);
 	for (size_t i = 0; i < hf_min(o->deps_n, max); i++) {
 		hf_table_add(&table, "%s", o->deps[i].path);
 		hf_table_add(&table, "%s", o->deps[i].version);

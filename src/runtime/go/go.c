@@ -2,6 +2,8 @@
 #include "names.h"
 #include "typing.h"
 
+#define ITABS_MAX (1u << 20)
+
 static struct go *go_of(struct hf_runtime *rt)
 {
 	return (struct go *)rt;
@@ -94,15 +96,22 @@ static struct hf_err *read_itabs(struct go *go)
 	uint64_t table, size;
 
 	if (!go->layout.var[GO_VAR_ITABTABLE] ||
-	    hf_err_ignore(hf_target_read_u64(go->t, go->layout.var[GO_VAR_ITABTABLE], &table)) ||
-	    hf_err_ignore(hf_target_read_u64(go->t, table, &size)) || size > 1u << 24)
+	    hf_err_ignore(hf_target_read_u64(go->t, go->layout.var[GO_VAR_ITABTABLE], &table)))
 		return NULL;
+	/* A power of two, so that it can be hashed into. */
+	if (hf_err_ignore(hf_target_read_u64(go->t, table, &size)) || size > ITABS_MAX ||
+	    (size & (size - 1))) {
+		go_damage_add(&go->damage[GO_DAMAGE_ITABS], table);
+		return NULL;
+	}
 	HF_TRY(hf_target_capture(go->t, &(struct hf_range){table, table + 16 + size * 8}, 1));
 	for (uint64_t i = 0; i < size; i++) {
 		uint64_t itab, type;
 
-		if (hf_err_ignore(hf_target_read_u64(go->t, table + 16 + i * 8, &itab)))
+		if (hf_err_ignore(hf_target_read_u64(go->t, table + 16 + i * 8, &itab))) {
+			go_damage_add(&go->damage[GO_DAMAGE_ITABS], table);
 			break;
+		}
 		if (itab && !hf_err_ignore(hf_target_read_u64(go->t, itab + 8, &type)) && type)
 			HF_TRY(hf_map64_put(&go->itab_type, itab, type));
 	}
@@ -232,6 +241,16 @@ static uint32_t types(struct hf_runtime *rt)
 static void type_name(struct hf_runtime *rt, uint32_t type, struct hf_str *ret)
 {
 	hf_str_add(ret, go_type_name(go_of(rt), type));
+}
+
+static uint32_t type_whole(struct hf_runtime *rt, uint32_t type)
+{
+	const struct go_type *of = go_type_get(go_of(rt), type);
+
+	if (of->shape != GO_SHAPE_MAP_DIR && of->shape != GO_SHAPE_MAP_TABLE &&
+	    of->shape != GO_SHAPE_MAP_GROUPS)
+		return type;
+	return go_type_shape(go_of(rt), GO_SHAPE_MAP, of->elem, 0);
 }
 
 static struct hf_err *frames(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max,
@@ -426,6 +445,7 @@ static const struct hf_runtime_ops go_ops = {
 	.block_type = block_type,
 	.types = types,
 	.type_name = type_name,
+	.type_whole = type_whole,
 	.edge_name = go_edge_name,
 	.offset_name = go_offset_name,
 	.root_name = go_root_name,

@@ -55,6 +55,32 @@ struct go_span {
 /* What could not be read or made no sense. Any thread may add to it. */
 struct go_damage {
 	uint64_t n, lowest; /* lowest: of the addresses where */
+	uint64_t told;      /* of n, in warnings */
+};
+
+/* Kinds of damage beside that to spans and masks: whether something may be missing from the answers then, what it is, what
+ * follows. Addresses are those of the structures. */
+#define GO_DAMAGES(X)                                                                                        \
+	X(MODULES, true, "tables of functions are unreadable",                                               \
+	  "stacks that lead through their functions are scanned word by word")                               \
+	X(GOROUTINES, true, "goroutines are damaged or unreadable", "what they hold is not known")           \
+	X(STACKS, true, "goroutine stacks are unreadable in part", "what that part holds is not known")      \
+	X(UNWIND, false, "goroutine stacks could not be unwound to the end",                                 \
+	  "the rest of each is scanned word by word")                                                        \
+	X(DEFERS, true, "lists of deferred calls are damaged", "the rest of each is left out")               \
+	X(SPECIALS, true, "lists of specials (finalizers, cleanups, weak pointers) are damaged",             \
+	  "the rest of each is left out")                                                                    \
+	X(QUEUES, true, "queues of finalizers or cleanups are damaged", "the rest of each is left out")      \
+	X(ITABS, true, "tables of interfaces are damaged", "what some interfaces hold has no type")          \
+	X(MAPS, true, "maps are damaged", "what is in them may have no type and no key")                     \
+	X(CHANS, true, "channels are damaged", "what is in them may have no type")                           \
+	X(DESCRIPTORS, true, "type descriptors are damaged", "what their values lead to may have no type")
+
+enum go_damage_kind {
+#define GO_DAMAGE_ENUM(name, incomplete, what, then) GO_DAMAGE_##name,
+	GO_DAMAGES(GO_DAMAGE_ENUM)
+#undef GO_DAMAGE_ENUM
+		GO_DAMAGE_KINDS
 };
 
 static inline void go_damage_add(struct go_damage *d, uint64_t addr)
@@ -188,6 +214,7 @@ struct go {
 	bool capture_values;            /* small blocks without pointers, too, for --show-values */
 	struct go_damage damaged_spans; /* by the address of their mspan */
 	struct go_damage damaged_types; /* of objects with pointers: by descriptor */
+	struct go_damage damage[GO_DAMAGE_KINDS];
 	uint64_t miscounted_spans;
 	uint64_t to_free; /* pointers of objects, live or not, to slots that are not allocated */
 
@@ -197,8 +224,7 @@ struct go {
 	HF_VEC(struct go_raw_root) stack_roots; /* and registers, defers, panics */
 	HF_VEC(struct go_special_record) specials;
 	HF_VEC(struct go_raw_root)
-	queue_roots; /* finalizers and cleanups that wait to run; immortal weak handles */
-	uint64_t unwind_failures;
+	queue_roots;               /* finalizers and cleanups that wait to run; immortal weak handles */
 	const char **wait_reasons; /* wait_reasons_n, by number; freed by go_goroutines_deinit */
 	size_t wait_reasons_n;
 
@@ -324,7 +350,7 @@ struct hf_err *go_scan(struct hf_runtime *rt, size_t chunk, struct hf_graph_chun
 /* Stopped: reads all g's, matches running ones with threads, captures the used part of their stacks. */
 struct hf_err *go_goroutines_read(struct go *go) HF_CHECKED;
 /* After: unwinds every goroutine; fills function names, frames and stack_roots. A stack that cannot be unwound is
- * counted in unwind_failures and what is left of it is scanned conservatively: nothing live may be called garbage. */
+ * counted (GO_DAMAGE_UNWIND) and what is left of it is scanned conservatively: nothing live may be called garbage. */
 struct hf_err *go_goroutines_walk(struct go *go) HF_CHECKED;
 void go_goroutines_deinit(struct go *go); /* goroutines, frames, stack_roots, wait_reasons */
 
@@ -369,6 +395,26 @@ struct hf_err *go_counters_read(struct go *go) HF_CHECKED; /* stopped, after go_
 /* After the walk: warns of what is damaged or differs. Errors: UNSUPPORTED (it differs by so much that nothing can be
  * believed: the layout is another). */
 struct hf_err *go_self_check(struct go *go) HF_CHECKED;
+/* Warns of damage that was found since it was last called. */
+void go_tell_damage(struct go *go);
+
+/* ---- lists -----------------------------------------------------------------------------------------------------------------
+
+ * Steps along a linked list of the target. False: the link is no address, it was passed before (a cycle, found after at
+ * most three rounds), or there were `max` of them. Zero-initialised at first. */
+struct go_steps {
+	uint64_t n, seen, mark;
+};
+static inline bool go_step(struct go_steps *s, uint64_t at, uint64_t max)
+{
+	if (at % 8 || at == s->seen || s->n >= max)
+		return false;
+	if (++s->n > s->mark) {
+		s->seen = at;
+		s->mark = s->n * 2;
+	}
+	return true;
+}
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------- */
 

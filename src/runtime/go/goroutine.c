@@ -69,13 +69,14 @@ static struct hf_err *read_all(struct go *go, uint64_t **ret, size_t *ret_n)
 			     "Go's list of goroutines"));
 	addr = hf_load_u64(header);
 	n = hf_load_u64(header + 8);
-	if (n > GOROUTINES_MAX)
-		return hf_err_at(HF_BADDATA, addr, "runtime.allgs has %" PRIu64 " goroutines: it is damaged",
-				 n);
 	*ret = NULL;
 	*ret_n = 0;
 	if (!n)
 		return NULL;
+	if (n > GOROUTINES_MAX) {
+		go_damage_add(&go->damage[GO_DAMAGE_GOROUTINES], addr);
+		return NULL;
+	}
 	err = hf_target_get(go->t, addr, n * 8, &copy, &at);
 	if (!err && !(*ret = hf_malloc(n * 8)))
 		err = hf_err_nomem();
@@ -84,6 +85,10 @@ static struct hf_err *read_all(struct go *go, uint64_t **ret, size_t *ret_n)
 		*ret_n = n;
 	}
 	hf_vec_deinit(&copy);
+	if (hf_err_code(err) == HF_FAULT) {
+		go_damage_add(&go->damage[GO_DAMAGE_GOROUTINES], addr);
+		return hf_err_ignore(err), NULL;
+	}
 	return hf_err_prefix(err, "Go's list of goroutines");
 }
 
@@ -163,7 +168,6 @@ static struct hf_err *read_gs(struct go *go, const uint64_t *gs, size_t n, size_
 	_free_ uint8_t *bytes = hf_malloc(size);
 	struct raw_g raw = {bytes, size};
 	struct go_goroutine g;
-	uint64_t lost = 0;
 
 	if (!bytes)
 		return hf_err_nomem();
@@ -174,7 +178,7 @@ static struct hf_err *read_gs(struct go *go, const uint64_t *gs, size_t n, size_
 		if (!gs[i])
 			continue;
 		if (hf_err_ignore(hf_target_read(go->t, gs[i], bytes, size))) {
-			lost++;
+			go_damage_add(&go->damage[GO_DAMAGE_GOROUTINES], gs[i]);
 			continue;
 		}
 		if (!decode_g(go, gs[i], &raw, &g))
@@ -183,11 +187,50 @@ static struct hf_err *read_gs(struct go *go, const uint64_t *gs, size_t n, size_
 			go_machine_attach(go, &g);
 		go->goroutines.at[go->goroutines.n++] = g;
 	}
-	go->unwind_failures += lost;
-	if (lost)
-		hf_target_warn(go->t, true,
-			       "%" PRIu64 " of %zu goroutines could not be read: what they hold is not known",
-			       lost, n);
+	return NULL;
+}
+
+static int by_stack(const void *a, const void *b)
+{
+	const struct go_goroutine *x = *(struct go_goroutine *const *)a,
+				  *y = *(struct go_goroutine *const *)b;
+
+	return x->lo != y->lo ? (x->lo < y->lo ? -1 : 1) : x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static void drop_stack(struct go *go, struct go_goroutine *g)
+{
+	go_damage_add(&go->damage[GO_DAMAGE_GOROUTINES], g->addr);
+	g->lo = g->hi = 0;
+}
+
+/* Stacks never overlap. Of two that say so the larger one lies, or both are the same goroutine twice: no word of memory is
+ * looked at for many goroutines. */
+static struct hf_err *check_stacks(struct go *go)
+{
+	_free_ struct go_goroutine **sorted = hf_calloc(go->goroutines.n, sizeof(struct go_goroutine *));
+	struct go_goroutine *last = NULL;
+	size_t n = 0;
+
+	if (!sorted)
+		return hf_err_nomem();
+	hf_vec_each(&go->goroutines, g)
+		if (g->lo < g->hi)
+			sorted[n++] = g;
+	if (n)
+		qsort(sorted, n, sizeof(*sorted), by_stack);
+	for (size_t i = 0; i < n; i++) {
+		struct go_goroutine *g = sorted[i];
+
+		if (!last || g->lo >= last->hi) {
+			last = g;
+		} else if (g->hi - g->lo >= last->hi - last->lo) {
+			drop_stack(go, g);
+		} else {
+			drop_stack(go, last);
+			last = g;
+		}
+	}
 	return NULL;
 }
 
@@ -279,6 +322,7 @@ struct hf_err *go_goroutines_read(struct go *go)
 	if (n) {
 		HF_TRY(capture_gs(go, gs, n, (uint64_t)size));
 		HF_TRY(read_gs(go, gs, n, (size_t)size));
+		HF_TRY(check_stacks(go));
 		HF_TRY(capture_stacks(go));
 	}
 	return read_reasons(go);
@@ -292,5 +336,5 @@ void go_goroutines_deinit(struct go *go)
 	hf_free(go->wait_reasons);
 	go->wait_reasons = NULL;
 	go->wait_reasons_n = 0;
-	go->unwind_failures = 0;
+	go->damage[GO_DAMAGE_UNWIND] = go->damage[GO_DAMAGE_GOROUTINES] = (struct go_damage){0};
 }

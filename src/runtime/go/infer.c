@@ -53,6 +53,7 @@ static void offer_dynamic(struct typing *t, uint32_t dynamic, uint64_t value)
 
 	if (type->direct_iface) {
 		memcpy(data, &value, sizeof(data));
+		t->slots = 64;
 		go_visit_value(t, dynamic, (struct place){data, sizeof(data)}, 1);
 	} else {
 		go_offer(t, value, dynamic, type->size);

@@ -186,6 +186,7 @@ static struct hf_err *read_module(struct go *go, uint64_t addr, struct go_known_
 	struct raw_module raw;
 	struct go_module m = {.addr = addr};
 	int32_t size = go_off(go, MODULEDATA_SIZE), bad = go_off(go, MODULEDATA_BAD);
+	struct hf_err *err = NULL;
 
 	if (size <= 0 || (uint32_t)size > MODULEDATA_MAX)
 		return hf_err(HF_BADDATA, "DWARF says that runtime.moduledata has %" PRId32 " bytes", size);
@@ -200,9 +201,16 @@ static struct hf_err *read_module(struct go *go, uint64_t addr, struct go_known_
 	decode_module(go, &raw, &m);
 	m.pcln = take_known(known, &m);
 	if (!m.pcln)
-		HF_TRY(load_tables(go, &raw, &m));
+		err = load_tables(go, &raw, &m);
+	/* Without them nothing is known of its functions, but all else of it is. */
+	if (hf_err_code(err) == HF_BADDATA || hf_err_code(err) == HF_FAULT) {
+		go_damage_add(&go->damage[GO_DAMAGE_MODULES], addr);
+		hf_err_ignore(err);
+		err = NULL;
+	}
+	HF_TRY(err);
 	if (hf_err_ignore(hf_vec_reserve(&go->modules, 1))) {
-		destroy_pcln(m.pcln);
+		destroy_pcln_p(&m.pcln);
 		return hf_err_nomem();
 	}
 	go->modules.at[go->modules.n++] = m;
@@ -225,6 +233,7 @@ struct hf_err *go_modules_read(struct go *go)
 
 	go->modules.at = NULL;
 	go->modules.n = go->modules.cap = 0;
+	go->damage[GO_DAMAGE_MODULES] = (struct go_damage){0};
 	for (unsigned i = 0; addr && !err; i++, addr = next) {
 		next = 0;
 		if (i == MODULES_MAX)

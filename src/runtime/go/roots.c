@@ -2,8 +2,7 @@
  * Source: Go 1.20-1.27 runtime/mgcmark.go, markroot and markrootSpans. */
 #include "go.h"
 
-#define SPECIALS_A_SPAN (1u << 20)
-#define QUEUE_BLOCKS    (1u << 20)
+#define QUEUE_BLOCKS (1u << 16) /* of 4 KiB */
 
 /* ---- specials, while stopped --------------------------------------------------------------------------------- */
 
@@ -55,24 +54,24 @@ static struct hf_err *add_special(struct go *go, const struct go_span *span, uin
 	return hf_vec_push(&go->specials, record);
 }
 
-static struct hf_err *read_span_specials(struct go *go, const struct go_span *span)
+/* seen: the specials of all spans so far. A special is in one list, once: what damage makes of them costs no more. */
+static struct hf_err *read_span_specials(struct go *go, const struct go_span *span, struct hf_map64 *seen)
 {
 	const struct go_layout *l = &go->layout;
 	uint64_t addr = span->specials;
 
-	for (uint32_t n = 0; addr; n++) {
+	while (addr) {
 		uint64_t next;
 		uint8_t kind;
 
-		if (n >= SPECIALS_A_SPAN || !read_word(go, addr + (uint64_t)l->off[GO_SPECIAL_NEXT], &next) ||
+		if (addr % 8 || hf_map64_find(seen, addr, &next) ||
+		    !read_word(go, addr + (uint64_t)l->off[GO_SPECIAL_NEXT], &next) ||
 		    hf_err_ignore(
 			    hf_target_read_u8(go->t, addr + (uint64_t)l->off[GO_SPECIAL_KIND], &kind))) {
-			hf_target_warn(go->t, true,
-				       "the list of specials of the span at 0x%" PRIx64
-				       " is damaged at 0x%" PRIx64,
-				       span->start, addr);
+			go_damage_add(&go->damage[GO_DAMAGE_SPECIALS], addr);
 			return NULL;
 		}
+		HF_TRY(hf_map64_put(seen, addr, 1));
 		HF_TRY(add_special(go, span, addr, kind));
 		addr = next;
 	}
@@ -93,15 +92,19 @@ static struct hf_err *push_queue_root(struct go *go, uint64_t slot, enum hf_root
  * does with finptrmask. Source: Go 1.20-1.27 runtime/mfinal.go. */
 static struct hf_err *read_finalizer_queue(struct go *go)
 {
-	uint64_t block = 0;
+	struct go_steps steps = {0};
+	uint64_t block = 0, link;
 
 	if (go->layout.var[GO_VAR_ALLFIN])
 		read_word(go, go->layout.var[GO_VAR_ALLFIN], &block);
-	for (uint32_t n = 0; block && n < QUEUE_BLOCKS; n++) {
+	for (; block; block = link) {
 		uint32_t count;
 
-		if (hf_err_ignore(hf_target_read_u32(go->t, block + 16, &count)))
+		if (!go_step(&steps, block, QUEUE_BLOCKS) || !read_word(go, block, &link) ||
+		    hf_err_ignore(hf_target_read_u32(go->t, block + 16, &count))) {
+			go_damage_add(&go->damage[GO_DAMAGE_QUEUES], block);
 			break;
+		}
 		for (uint32_t i = 0; i < hf_min(count, 101u); i++) {
 			uint64_t fin = block + 24 + i * 40;
 
@@ -110,8 +113,6 @@ static struct hf_err *read_finalizer_queue(struct go *go)
 			HF_TRY(push_queue_root(go, fin + 24, HF_ROOT_FINALIZER));
 			HF_TRY(push_queue_root(go, fin + 32, HF_ROOT_FINALIZER));
 		}
-		if (!read_word(go, block, &block))
-			break;
 	}
 	return NULL;
 }
@@ -121,7 +122,8 @@ static struct hf_err *read_finalizer_queue(struct go *go)
 static struct hf_err *read_cleanup_queue(struct go *go)
 {
 	struct hf_field all, first;
-	uint64_t block = 0, words = go_has(go, SPECIALCLEANUP_CLEANUP) ? 3 : 1, at = 32;
+	struct go_steps steps = {0};
+	uint64_t block = 0, link, words = go_has(go, SPECIALCLEANUP_CLEANUP) ? 3 : 1, at = 32;
 
 	if (!go->layout.var[GO_VAR_GCCLEANUPS] ||
 	    !hf_syms_find_field(go->syms, "runtime.cleanupQueue", "all", &all))
@@ -129,24 +131,29 @@ static struct hf_err *read_cleanup_queue(struct go *go)
 	if (hf_syms_find_field(go->syms, "runtime.cleanupBlock", "cleanups", &first))
 		at = first.offset;
 	read_word(go, go->layout.var[GO_VAR_GCCLEANUPS] + all.offset, &block);
-	for (uint32_t n = 0; block && n < QUEUE_BLOCKS; n++) {
+	for (; block; block = link) {
 		uint32_t count;
 
-		if (hf_err_ignore(hf_target_read_u32(go->t, block + 24, &count)))
+		if (!go_step(&steps, block, QUEUE_BLOCKS) || !read_word(go, block + 16, &link) ||
+		    hf_err_ignore(hf_target_read_u32(go->t, block + 24, &count))) {
+			go_damage_add(&go->damage[GO_DAMAGE_QUEUES], block);
 			break;
+		}
 		for (uint64_t i = 0; i < hf_min(count, 64u) * words && at + i * 8 < 512; i++)
 			HF_TRY(push_queue_root(go, block + at + i * 8, HF_ROOT_CLEANUP));
-		if (!read_word(go, block + 16, &block))
-			break;
 	}
 	return NULL;
 }
 
 struct hf_err *go_specials_read(struct go *go)
 {
-	hf_vec_each(&go->spans, span)
-		if (span->specials)
-			HF_TRY(read_span_specials(go, span));
+	struct hf_map64 seen = {0};
+	struct hf_err *err = NULL;
+
+	for (size_t i = 0; i < go->spans.n && !err; i++)
+		err = read_span_specials(go, &go->spans.at[i], &seen);
+	hf_map64_deinit(&seen);
+	HF_TRY(err);
 	HF_TRY(read_finalizer_queue(go));
 	return read_cleanup_queue(go);
 }

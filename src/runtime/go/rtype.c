@@ -45,6 +45,22 @@ static uint64_t word_at(struct go *go, uint64_t addr)
 	return p ? hf_load_u64(p) : 0;
 }
 
+bool go_kind_has_size(uint8_t kind, uint64_t size)
+{
+	static const uint8_t sizes[] = {
+		[GO_KIND_BOOL] = 1,        [GO_KIND_INT] = 8,     [GO_KIND_INT8] = 1,
+		[GO_KIND_INT16] = 2,       [GO_KIND_INT32] = 4,   [GO_KIND_INT64] = 8,
+		[GO_KIND_UINT] = 8,        [GO_KIND_UINT8] = 1,   [GO_KIND_UINT16] = 2,
+		[GO_KIND_UINT32] = 4,      [GO_KIND_UINT64] = 8,  [GO_KIND_UINTPTR] = 8,
+		[GO_KIND_FLOAT32] = 4,     [GO_KIND_FLOAT64] = 8, [GO_KIND_COMPLEX64] = 8,
+		[GO_KIND_COMPLEX128] = 16, [GO_KIND_CHAN] = 8,    [GO_KIND_FUNC] = 8,
+		[GO_KIND_INTERFACE] = 16,  [GO_KIND_MAP] = 8,     [GO_KIND_POINTER] = 8,
+		[GO_KIND_SLICE] = 24,      [GO_KIND_STRING] = 16, [GO_KIND_UNSAFE_POINTER] = 8,
+	};
+
+	return kind < HF_LEN(sizes) && (!sizes[kind] || sizes[kind] == size);
+}
+
 bool go_rtype_read(struct go *go, uint64_t addr, struct go_rtype *ret)
 {
 	uint8_t buf[GO_RTYPE_SIZE];
@@ -63,7 +79,7 @@ bool go_rtype_read(struct go *go, uint64_t addr, struct go_rtype *ret)
 	};
 	uint8_t kind = ret->kind & GO_KIND_MASK;
 
-	return kind >= GO_KIND_BOOL && kind <= GO_KIND_UNSAFE_POINTER && ret->size < 1ull << 47 &&
+	return kind >= GO_KIND_BOOL && go_kind_has_size(kind, ret->size) && ret->size < 1ull << 47 &&
 	       ret->ptr_bytes <= ret->size && ret->ptr_bytes % 8 == 0;
 }
 
@@ -141,14 +157,27 @@ const char *go_rtype_pkg_path(struct go *go, const struct go_rtype *r)
 	return off ? go_rtype_name_at(go, m->types + off, NULL) : "";
 }
 
+/* Each member takes its bytes in a module; what was made at run time, by reflection, is little. */
+static uint64_t members_max(const struct go *go)
+{
+	uint64_t bytes = 0;
+
+	hf_vec_each(&go->modules, m)
+		bytes += m->etypes > m->types ? hf_min(m->etypes - m->types, (uint64_t)1 << 30) : 0;
+	return bytes / FIELD_SIZE + 16 * (uint64_t)GO_MEMBERS_MAX;
+}
+
 static void decode_struct(struct go *go, struct go_type *row)
 {
 	uint64_t fields = word_at(go, row->rtype + FIELDS_AT), n = word_at(go, row->rtype + FIELDS_AT + 8);
 	struct go_member *members;
 	uint32_t kept = 0;
 
-	if (n > GO_MEMBERS_MAX)
+	go->types->members += hf_min(n, (uint64_t)GO_MEMBERS_MAX);
+	if (n > GO_MEMBERS_MAX || go->types->members > members_max(go)) {
+		go_damage_add(&go->damage[GO_DAMAGE_DESCRIPTORS], row->rtype);
 		return;
+	}
 	members = hf_arena_alloc(&go->types->arena, n * sizeof(*members));
 	if (!members) {
 		go->types->failed = true;
@@ -159,8 +188,10 @@ static void decode_struct(struct go *go, struct go_type *row)
 		const uint8_t *p = go_rtype_bytes(go, fields + i * FIELD_SIZE, sizeof(buf), buf);
 		uint64_t name, type, offset;
 
-		if (!p)
+		if (!p) {
+			go_damage_add(&go->damage[GO_DAMAGE_DESCRIPTORS], row->rtype);
 			break;
+		}
 		name = hf_load_u64(p);
 		type = hf_load_u64(p + 8);
 		offset = hf_load_u64(p + 16);

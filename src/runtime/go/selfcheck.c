@@ -38,6 +38,28 @@ static bool is_misread(const struct go *go)
 	return !sure && go->damaged_spans.n >= SPANS_MIN && go->damaged_spans.n > go->spans.n;
 }
 
+void go_tell_damage(struct go *go)
+{
+	static const struct {
+		bool incomplete;
+		const char *what, *then;
+	} kinds[] = {
+#define KIND(name, incomplete, what, then) {incomplete, what, then},
+		GO_DAMAGES(KIND)
+#undef KIND
+	};
+
+	for (size_t i = 0; i < HF_LEN(kinds); i++) {
+		struct go_damage *d = &go->damage[i];
+
+		if (d->n == d->told)
+			continue;
+		d->told = d->n;
+		hf_target_warn(go->t, kinds[i].incomplete, "%" PRIu64 " %s, the first at 0x%" PRIx64 ": %s",
+			       d->n, kinds[i].what, d->lowest, kinds[i].then);
+	}
+}
+
 static void warn_of_damage(struct go *go)
 {
 	if (go->damaged_spans.n)
@@ -51,11 +73,7 @@ static void warn_of_damage(struct go *go)
 			       "%" PRIu64 " types of Go objects are unreadable, the first at 0x%" PRIx64
 			       ": their objects are scanned word by word",
 			       go->damaged_types.n, go->damaged_types.lowest);
-	if (go->unwind_failures)
-		hf_target_warn(go->t, false,
-			       "%" PRIu64 " goroutine stacks could not be unwound to the end: the rest of "
-			       "each is scanned word by word",
-			       go->unwind_failures);
+	go_tell_damage(go);
 }
 
 static void warn_of_counts(struct go *go)

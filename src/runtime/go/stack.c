@@ -8,7 +8,9 @@
 #define NO_FRAME    UINT32_MAX
 #define LOWEST      4096u /* no pointer is below the first page */
 #define HIGHEST     (UINT64_C(1) << 47)
-#define XREGS_BYTES 2112u      /* Go 1.26 runtime/preempt_amd64.go, xRegs */
+#define XREGS_BYTES 2112u /* Go 1.26 runtime/preempt_amd64.go, xRegs */
+#define DEFERS_MAX  (1u << 20)
+#define LOOKS_MAX   4          /* at each word of a stack, by and large: locals, arguments, objects */
 #define REFLECT_MAX (1u << 16) /* words of arguments of a reflect call */
 /* internal/abi/abi.go, RegArgs on amd64: Ints [9], Floats [15], Ptrs [9], ReturnIsPtr [2]byte */
 #define REGARGS_SIZE 272u
@@ -37,6 +39,8 @@ struct go_scan_state {
 	HF_VEC(struct object) objects;
 	HF_VEC(uint64_t) queue; /* pointers into the stack */
 	bool any_next;          /* the next frame's map does not hold where it was left */
+	uint64_t left;          /* words that may still be looked at */
+	bool gave_up;           /* the maps lie: all words count, once */
 
 	struct go *go;
 	const struct go_goroutine *g;
@@ -94,14 +98,36 @@ static struct hf_err *add(struct go_scan_state *s, enum hf_root_kind kind, uint6
 	return hf_vec_push(&s->out->roots, root);
 }
 
+/* Frames lie apart, and their variables, too: maps by which a stack is looked at many times over are no maps. Then any
+ * word of it counts. False: nothing is left to look at. */
+static struct hf_err *spend(struct go_scan_state *s, uint64_t words, bool *ret)
+{
+	uint64_t value;
+
+	*ret = !s->gave_up && words <= s->left;
+	if (*ret)
+		s->left -= words;
+	if (*ret || s->gave_up)
+		return NULL;
+	s->gave_up = true;
+	for (uint64_t slot = s->stack.lo; slot < s->stack.hi; slot += 8)
+		if (go_stack_word(&s->stack, slot, &value))
+			HF_TRY(add(s, HF_ROOT_GOROUTINE, slot, value, NO_FRAME));
+	return NULL;
+}
+
 /* Any word of [start, end) of the stack. */
 static struct hf_err *add_any(struct go_scan_state *s, uint64_t start, uint64_t end, uint32_t frame)
 {
 	uint64_t value;
+	bool more;
 
 	start = hf_max(hf_align_up(start, 8), s->stack.lo);
 	end = hf_min(end, s->stack.hi);
-	for (uint64_t slot = start; slot < end; slot += 8)
+	if (start >= end)
+		return NULL;
+	HF_TRY(spend(s, (end - start) / 8, &more));
+	for (uint64_t slot = start; more && slot < end; slot += 8)
 		if (go_stack_word(&s->stack, slot, &value))
 			HF_TRY(add(s, HF_ROOT_GOROUTINE, slot, value, frame));
 	return NULL;
@@ -111,8 +137,10 @@ static struct hf_err *add_masked(struct go_scan_state *s, uint64_t start, const 
 				 uint32_t frame)
 {
 	uint64_t value;
+	bool more;
 
-	for (uint64_t i = 0; i < n; i++)
+	HF_TRY(spend(s, n, &more));
+	for (uint64_t i = 0; more && i < n; i++)
 		if (bits[i / 8] >> (i % 8) & 1 && go_stack_word(&s->stack, start + i * 8, &value))
 			HF_TRY(add(s, HF_ROOT_GOROUTINE, start + i * 8, value, frame));
 	return NULL;
@@ -143,6 +171,7 @@ static struct hf_err *add_object(struct go_scan_state *s, const struct go_stkfra
 {
 	uint64_t start = (r->off < 0 ? f->varp : f->argp) + (uint64_t)(int64_t)r->off;
 	struct object o = {.start = start, .frame = frame};
+	bool more;
 
 	if (r->size <= 0 || start < f->sp || start < s->stack.lo || start >= s->stack.hi ||
 	    (uint64_t)r->size > s->stack.hi - start)
@@ -151,6 +180,8 @@ static struct hf_err *add_object(struct go_scan_state *s, const struct go_stkfra
 	/* Up to 1.23 a negative size says that a program, no bitmap, tells the pointers: any word. */
 	o.ptr_end = r->ptr_bytes < 0 ? (uint32_t)r->size : hf_min((uint32_t)r->ptr_bytes, (uint32_t)r->size);
 	o.mask = r->ptr_bytes < 0 ? 0 : f->func.module->rodata + r->mask_off;
+	if (s->objects.n > (s->stack.hi - s->stack.lo) / 8)
+		return spend(s, UINT64_MAX, &more);
 	return o.ptr_end ? hf_vec_push(&s->objects, o) : NULL;
 }
 
@@ -337,24 +368,23 @@ static bool word(struct go_scan_state *s, uint64_t addr, uint64_t *ret)
 	return go_stack_word(&s->stack, addr, ret) || !hf_err_ignore(hf_target_read_u64(s->go->t, addr, ret));
 }
 
-/* The chain weaves between stack and heap; a cycle shows when the hare meets the tortoise. */
+/* The chain weaves between stack and heap. */
 static struct hf_err *scan_defers(struct go_scan_state *s)
 {
 	uint64_t fn_off = (uint64_t)go_off(s->go, DEFER_FN), link_off = (uint64_t)go_off(s->go, DEFER_LINK);
-	uint64_t slot = s->g->addr + (uint64_t)go_off(s->go, G_DEFER), at = s->g->defer_addr, seen = 0, fn,
-		 link;
+	uint64_t slot = s->g->addr + (uint64_t)go_off(s->go, G_DEFER), at = s->g->defer_addr, fn, link;
+	struct go_steps steps = {0};
 
 	if (!go_has(s->go, DEFER_FN) || !go_has(s->go, DEFER_LINK))
 		return NULL;
-	for (uint64_t i = 1, mark = 2; at; i++) {
+	while (at) {
 		HF_TRY(add(s, HF_ROOT_GOROUTINE, slot, at, NO_FRAME));
-		if (at == seen || !word(s, at + fn_off, &fn) || !word(s, at + link_off, &link))
+		if (!go_step(&steps, at, DEFERS_MAX) || !word(s, at + fn_off, &fn) ||
+		    !word(s, at + link_off, &link)) {
+			go_damage_add(&s->go->damage[GO_DAMAGE_DEFERS], at);
 			return NULL;
-		HF_TRY(add(s, HF_ROOT_GOROUTINE, at + fn_off, fn, NO_FRAME));
-		if (i == mark) {
-			seen = at;
-			mark *= 2;
 		}
+		HF_TRY(add(s, HF_ROOT_GOROUTINE, at + fn_off, fn, NO_FRAME));
 		slot = at + link_off;
 		at = link;
 	}
@@ -427,17 +457,23 @@ struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_
 	s->frames.n = s->objects.n = s->queue.n = 0;
 	s->any_next = false;
 	HF_TRY(go_stack_read(go, g, used_start(g, lost), &s->stack));
+	s->left = LOOKS_MAX * ((s->stack.hi - s->stack.lo) / 8 + 128);
+	s->gave_up = false;
 	if (whole)
 		HF_TRY(add_any(s, s->stack.lo, s->stack.hi, NO_FRAME));
 	HF_TRY(scan_frames(s, whole, ret_why));
 	if (lost && g->thread < 0)
 		*ret_why = "it runs on a thread whose registers are not known";
-	if (s->stack.damaged)
+	if (s->stack.damaged) {
 		*ret_why = "its stack could not be read";
+		go_damage_add(&go->damage[GO_DAMAGE_STACKS], g->addr);
+	}
 	HF_TRY(scan_registers(s));
 	HF_TRY(scan_defers(s));
 	HF_TRY(add(s, HF_ROOT_GOROUTINE, g->addr + (uint64_t)go_off(go, G_PANIC), g->panic_addr, NO_FRAME));
 	HF_TRY(scan_objects(s));
+	if (s->gave_up)
+		*ret_why = "its maps lie";
 	*ret_name = find_name(s);
 	return NULL;
 }

@@ -1,5 +1,7 @@
 #include "types_private.h"
 
+#define STEPS_MAX (4 * GO_MEMBERS_MAX)
+
 struct hf_err *go_types_create(struct go *go)
 {
 	struct go_types *types = hf_calloc(1, sizeof(*types));
@@ -279,13 +281,15 @@ static void slots_of_struct(struct go *go, uint32_t id, struct slot_list *list)
 	} stack[GO_DEPTH_MAX] = {{.type = id}};
 	unsigned depth = 1;
 
-	while (depth && !list->failed) {
+	/* A type that contains itself, twice, would be taken apart for ages. */
+	for (unsigned steps = 0; depth && !list->failed; steps++) {
 		const struct go_type *type = go_type_get(go, stack[depth - 1].type);
 		uint64_t base = stack[depth - 1].offset, at = 0;
 		uint32_t elem = 0;
 		const struct go_member *member;
 		const struct go_type *inner;
 
+		list->failed = steps > STEPS_MAX;
 		if (stack[depth - 1].member == 0 && is_atomic_pointer(go, type, &at, &elem)) {
 			add_slot(list, GO_SLOT_ATOMIC, base + at, elem);
 			depth--;
@@ -330,6 +334,8 @@ const struct go_slot *go_type_slots(struct go *go, uint32_t id, uint32_t *ret_n)
 			add_slot(&list, GO_SLOT_ARRAY, 0, id);
 		else
 			slots_of_scalar(type, id, 0, &list);
+		if (list.failed)
+			go_damage_add(&go->damage[GO_DAMAGE_DESCRIPTORS], type->rtype);
 		kept = hf_arena_alloc(&go->types->arena, list.slots.n * sizeof(*kept));
 		if (kept && list.slots.n)
 			memcpy(kept, list.slots.at, list.slots.n * sizeof(*kept));

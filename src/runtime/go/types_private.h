@@ -34,6 +34,7 @@ struct go_types {
 	HF_VEC(const uint8_t *) section_bytes; /* NULL: unreadable */
 	struct hf_arena arena;
 	uint32_t trie_node, trie_entry, trie_inner; /* trie.c, made on demand */
+	uint64_t members;                           /* of all descriptors that were decoded */
 	bool failed;                                /* NOMEM met */
 };
 
@@ -44,6 +45,8 @@ struct go_type *go_types_row(struct go *go, uint32_t id);
 
 /* Reads the common part; false where addr holds no plausible descriptor. */
 bool go_rtype_read(struct go *go, uint64_t addr, struct go_rtype *ret);
+/* On amd64 values of a kind have one size, but for arrays and structs: what says otherwise is damaged. */
+bool go_kind_has_size(uint8_t kind, uint64_t size);
 /* Fills a row from its descriptor; the types that it refers to get rows, but are not decoded themselves: however deep
  * the target's types are nested, nothing recurses. */
 void go_rtype_decode(struct go *go, struct go_type *row);

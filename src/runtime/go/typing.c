@@ -161,8 +161,9 @@ void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p,
 	const uint8_t *at = p.bytes + slot->offset;
 	uint64_t value;
 
-	if (slot->offset > p.len || p.len - slot->offset < go_slot_size[slot->kind])
+	if (slot->offset > p.len || p.len - slot->offset < go_slot_size[slot->kind] || !t->slots)
 		return;
+	t->slots--;
 	if (slot->kind == GO_SLOT_ARRAY) {
 		visit_array(t, slot->type, (struct place){at, p.len - slot->offset}, depth);
 		return;
@@ -214,8 +215,13 @@ void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned de
 
 	if (depth > VISIT_DEPTH)
 		return;
-	for (uint32_t i = 0; i < n && !t->err; i++)
+	/* Slots do not overlap, so a value has no more of them than this: one that has is of a type that lies. */
+	if (!depth)
+		t->slots = p.len / 2 + 64;
+	for (uint32_t i = 0; i < n && !t->err && t->slots && slots[i].offset < p.len; i++)
 		go_visit_slot(t, &slots[i], p, depth);
+	if (!depth && !t->slots)
+		go_damage_add(&t->go->damage[GO_DAMAGE_DESCRIPTORS], go_type_get(t->go, type)->rtype);
 }
 
 /* ---- blocks that are no plain values -------------------------------------------------------------------------- */
@@ -234,11 +240,20 @@ static void offer_groups(struct typing *t, uint64_t value, uint32_t map, uint64_
 		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP_GROUPS, map, 0), size);
 }
 
+/* The part of a live map or channel must be there, and have a size that memory can have. What is being changed is at each
+ * moment so, too. */
+static void check_part(struct typing *t, uint64_t part, uint64_t n, enum go_damage_kind kind)
+{
+	if (!t->garbage && part && (go_find_block(t->go, part) == HF_NO_BLOCK || n >= 1u << 30))
+		go_damage_add(&t->go->damage[kind], part);
+}
+
 /* Source: Go 1.24-1.27 internal/runtime/maps/map.go, Map: without a directory, dirPtr is the one group. */
 static void visit_swiss_map(struct typing *t, uint32_t map, struct place p)
 {
 	uint64_t dir = word(p, go_off(t->go, MAP_DIR_PTR)), n = word(p, go_off(t->go, MAP_DIR_LEN));
 
+	check_part(t, dir, n, GO_DAMAGE_MAPS);
 	if (!n)
 		offer_groups(t, dir, map, 1);
 	else if (n < 1u << 30)
@@ -252,6 +267,8 @@ static void visit_old_map(struct typing *t, uint32_t map, struct place p)
 	struct go *go = t->go;
 	uint32_t groups = go_type_shape(go, GO_SHAPE_MAP_GROUPS, map, 0);
 
+	check_part(t, word(p, go_off(go, HMAP_BUCKETS)), 0, GO_DAMAGE_MAPS);
+	check_part(t, word(p, go_off(go, HMAP_OLDBUCKETS)), 0, GO_DAMAGE_MAPS);
 	go_offer(t, word(p, go_off(go, HMAP_BUCKETS)), groups, 0);
 	go_offer(t, word(p, go_off(go, HMAP_OLDBUCKETS)), groups, 0);
 }
@@ -274,12 +291,12 @@ static void visit_chan(struct typing *t, uint32_t chan, struct place p)
 {
 	struct go *go = t->go;
 	uint32_t elem = go_type_get(go, chan)->elem;
-	uint64_t n = word(p, go_off(go, HCHAN_DATAQSIZ)), size;
+	uint64_t n = word(p, go_off(go, HCHAN_DATAQSIZ)), buf = word(p, go_off(go, HCHAN_BUF)), size;
 
+	check_part(t, buf, word(p, go_off(go, HCHAN_QCOUNT)) > n ? UINT64_MAX : 0, GO_DAMAGE_CHANS);
 	if (go_type_get(go, elem)->ptr_bytes && !hf_mul_overflows(n, go_type_get(go, elem)->size, &size) &&
 	    size)
-		go_offer(t, word(p, go_off(go, HCHAN_BUF)), go_type_shape(go, GO_SHAPE_CHAN_BUF, elem, 0),
-			 size);
+		go_offer(t, buf, go_type_shape(go, GO_SHAPE_CHAN_BUF, elem, 0), size);
 	go_visit_value(t, go_type_of_dwarf(go, hf_syms_find_type(go->syms, "runtime.hchan")), p, 0);
 }
 

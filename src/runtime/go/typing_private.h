@@ -18,6 +18,8 @@ struct typing {
 	struct hf_scratch scratch;
 	struct hf_err *err;
 	bool weak_phase;
+	bool garbage;   /* what is visited now may be: it may lead to what was freed */
+	uint64_t slots; /* of the value that is visited, as many as may still be looked at */
 };
 
 /* A value in local memory: the bytes from it to the end of what holds it. */

@@ -122,6 +122,7 @@ static void type_stack_slot(struct typing *t, const struct go_raw_root *root, co
 	if (hf_err_ignore(hf_target_read(t->go->t, root->slot - lead, bytes, go_slot_size[slot.kind])))
 		return;
 	slot.offset = 0;
+	t->slots = 64;
 	go_visit_slot(t, &slot, (struct place){bytes, sizeof(bytes)}, 0);
 }
 
@@ -208,11 +209,13 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 		err = go_typing_settle(&t);
 	if (!err) {
 		queue_dead(&t, live);
+		t.garbage = true;
 		err = go_typing_settle(&t);
 	}
 	hf_progress("types", go->blocks, go->blocks);
 	hf_vec_deinit(&t.queue);
 	hf_vec_deinit(&t.weak);
 	hf_free(t.scratch.at);
+	go_tell_damage(go);
 	return err ? err : go_types_check(go);
 }

@@ -1,8 +1,10 @@
 /* Values as keys are written: "text", 42, {1, 2}. */
 #include "names.h"
+#include "types_private.h"
 
 #define KEY_BYTES   64
 #define VALUE_DEPTH 6
+#define TEXT_MAX    512 /* after so many bytes nothing is begun */
 
 /* at: where the string's header stands in the target; 0: nowhere that can be asked again. */
 static void add_string(struct go *go, uint64_t at, uint64_t ptr, uint64_t len, struct hf_str *ret)
@@ -40,6 +42,7 @@ struct value {
 	const uint8_t *p;
 	uint64_t len, at;
 	unsigned depth;
+	size_t end; /* of the text: nothing is begun beyond */
 };
 static void add_value(struct go *go, const struct value *v, struct hf_str *ret);
 
@@ -55,10 +58,10 @@ static void add_interface_value(struct go *go, const struct value *v, struct hf_
 	if (!word)
 		hf_str_add(ret, "nil");
 	else if (row->direct_iface)
-		add_value(go, &(struct value){dynamic, v->p + 8, 8, 0, v->depth + 1}, ret);
+		add_value(go, &(struct value){dynamic, v->p + 8, 8, 0, v->depth + 1, v->end}, ret);
 	else if (dynamic && row->size <= sizeof(bytes) &&
 		 !hf_err_ignore(hf_target_read(go->t, data, bytes, row->size)))
-		add_value(go, &(struct value){dynamic, bytes, row->size, data, v->depth + 1}, ret);
+		add_value(go, &(struct value){dynamic, bytes, row->size, data, v->depth + 1, v->end}, ret);
 	else
 		hf_str_addf(ret, "(%s)(0x%" PRIx64 ")", go_type_name(go, dynamic), data);
 }
@@ -75,10 +78,12 @@ static void add_composite(struct go *go, const struct value *v, struct hf_str *r
 		uint64_t size = go_type_get(go, inner)->size;
 		uint64_t off = type->kind == GO_KIND_STRUCT ? type->members[i].offset : i * size;
 
-		if (off > v->len || size > v->len - off)
+		if (off > v->len || size > v->len - off || ret->n > v->end)
 			break;
 		hf_str_add(ret, i ? ", " : "");
-		add_value(go, &(struct value){inner, v->p + off, size, v->at ? v->at + off : 0, v->depth + 1},
+		add_value(go,
+			  &(struct value){inner, v->p + off, size, v->at ? v->at + off : 0, v->depth + 1,
+					  v->end},
 			  ret);
 	}
 	hf_str_add(ret, shown < n ? ", ...}" : "}");
@@ -101,7 +106,8 @@ static void add_value(struct go *go, const struct value *v, struct hf_str *ret)
 {
 	const struct go_type *type = go_type_get(go, v->type);
 
-	if (v->depth > VALUE_DEPTH || type->size > v->len || !type->kind) {
+	if (v->depth > VALUE_DEPTH || type->size > v->len || !type->kind ||
+	    !go_kind_has_size(type->kind, type->size)) {
 		hf_str_add(ret, "...");
 		return;
 	}
@@ -139,5 +145,5 @@ static void add_value(struct go *go, const struct value *v, struct hf_str *ret)
 void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *bytes, uint64_t len,
 		   struct hf_str *ret)
 {
-	add_value(go, &(struct value){type, bytes, len, at, 0}, ret);
+	add_value(go, &(struct value){type, bytes, len, at, 0, ret->n + TEXT_MAX}, ret);
 }

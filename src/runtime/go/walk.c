@@ -45,7 +45,6 @@ static void name_goroutine(struct go *go, struct go_goroutine *g, const char *na
 
 struct batch {
 	struct go_scan_output out;
-	uint64_t failures;
 };
 
 struct walk {
@@ -71,7 +70,8 @@ static struct hf_err *walk_batch(void *arg, size_t i, unsigned worker)
 		HF_TRY(go_scan_goroutine(go, w->states[worker], (uint32_t)at, &w->batches[i].out, &name,
 					 &why));
 		name_goroutine(go, &go->goroutines.at[at], name);
-		w->batches[i].failures += why != NULL;
+		if (why)
+			go_damage_add(&go->damage[GO_DAMAGE_UNWIND], go->goroutines.at[at].addr);
 	}
 	return NULL;
 }
@@ -98,7 +98,6 @@ static struct hf_err *collect(struct walk *w)
 		}
 		hf_vec_each(&b->out.frames, frame)
 			go->frames.at[go->frames.n++] = *frame;
-		go->unwind_failures += b->failures;
 		hf_vec_deinit(&b->out.roots);
 		hf_vec_deinit(&b->out.frames);
 	}
