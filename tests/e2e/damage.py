@@ -40,6 +40,9 @@ class Memory:
                 return
         raise KeyError(hex(address))
 
+    def has(self, address):
+        return any(start <= address < start + size for _, _, _, start, _, size, _, _ in self.loads)
+
     def read(self, address):
         self.seek(address)
         return struct.unpack("<Q", self.file.read(8))[0]
@@ -74,6 +77,11 @@ class Runtime:
                 return span
         raise KeyError("no span has specials")
 
+    def itabs(self):
+        """The table of interfaces; as long as it has not grown it is the first one."""
+        table = self.symbols["runtime.itabTable"]
+        return self.memory.read(table) if self.memory.has(table) else self.symbols["runtime.itabTableInit"]
+
     def some_map(self):
         """Where the map main.sessionCache points to its directory or buckets."""
         field = "internal/runtime/maps.Map.dirPtr" if "internal/runtime/maps.Map.dirPtr" in self.offsets else "runtime.hmap.buckets"
@@ -84,7 +92,7 @@ def lies(runtime, memory):
     """(what, address of the word, its new value, the warning, the address that it names)"""
     nowhere = 0x10000
     allgs, modules = runtime.symbols["runtime.allgs"], runtime.symbols["runtime.firstmoduledata"]
-    itabs, span, some_map = memory.read(runtime.symbols["runtime.itabTable"]), runtime.span(), runtime.some_map()
+    itabs, span, some_map = runtime.itabs(), runtime.span(), runtime.some_map()
     special = memory.read(runtime.at(span, "runtime.mspan.specials"))
     gs = memory.read(allgs)
     yield "a list of specials that is a ring", runtime.at(special, "runtime.special.next"), special, "1 lists of specials", special
@@ -107,6 +115,8 @@ def one_lie(lab):
         memory = Memory(path)
         runtime = Runtime(program, memory)
         for what, address, value, warning, where in lies(runtime, memory):
+            if not memory.has(address):     # unchanged since the program's file: not in the core
+                continue
             was = memory.read(address)
             memory.write(address, value)
             _, answer = lab.result("top", "-c", path, "-e", program, complete=False, timeout=SECONDS)
