@@ -275,7 +275,7 @@ def start():
     front = holdfast_front.Front(holdfast, target, open_session, evaluate)
     define_all()
     atexit.register(forget_executable)
-    for event in ("cont", "memory_changed", "register_changed", "exited", "new_objfile", "clear_objfiles"):
+    for event in ("cont", "inferior_call", "memory_changed", "register_changed", "exited", "new_objfile", "clear_objfiles"):
         getattr(gdb.events, event).connect(moved)
 
 

@@ -51,12 +51,16 @@ void go_tell_damage(struct go *go)
 
 	for (size_t i = 0; i < HF_LEN(kinds); i++) {
 		struct go_damage *d = &go->damage[i];
+		bool by_type = i == GO_DAMAGE_MAPS || i == GO_DAMAGE_CHANS || i == GO_DAMAGE_DESCRIPTORS;
 
-		if (d->n == d->told)
+		/* Where types are guesses, what does not fit one is no damage. */
+		if (d->n == d->told || (by_type && go->layout.stripped))
 			continue;
 		d->told = d->n;
-		hf_target_warn(go->t, kinds[i].incomplete, "%" PRIu64 " %s, the first at 0x%" PRIx64 ": %s",
-			       d->n, kinds[i].what, d->lowest, kinds[i].then);
+		/* A process may be caught in the middle of a write to a map. */
+		hf_target_warn(go->t, kinds[i].incomplete && !(by_type && go->t->ops->stop),
+			       "%" PRIu64 " %s, the first at 0x%" PRIx64 ": %s", d->n, kinds[i].what,
+			       d->lowest, kinds[i].then);
 	}
 }
 
