@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+import time
 
 import lldb
 
@@ -21,13 +22,35 @@ ET_CORE = 4
 
 # ---- what LLDB holds -------------------------------------------------------------------------------------------
 
+seen_here = set()      # the unique numbers of processes of this machine
+
+
 def process():
     found = debugger.GetSelectedTarget().GetProcess()
-    if not found.IsValid() or found.GetState() in (lldb.eStateInvalid, lldb.eStateExited, lldb.eStateDetached):
+    gone = (lldb.eStateInvalid, lldb.eStateExited, lldb.eStateDetached)
+    if not found.IsValid() or found.GetState() in gone or has_left(found):
         raise Failure("LLDB holds no process and no core: start it as 'lldb -p PID' or 'lldb EXE -c CORE'")
-    if found.GetState() not in (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateCrashed):
+    if not is_stopped(found):
         raise Failure("the process runs: stop it first ('process interrupt')")
     return found
+
+
+def is_stopped(held):
+    """LLDB tells a moment late that it has stopped what it was just attached to."""
+    until = time.monotonic() + 0.5
+    while held.GetState() not in (lldb.eStateStopped, lldb.eStateSuspended, lldb.eStateCrashed):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def has_left(held):
+    """Whether the kernel says so: LLDB calls a process stopped for a moment after it let go of it."""
+    if is_of_this_machine(held.GetProcessID()):
+        seen_here.add(held.GetUniqueID())
+        return False
+    return held.GetUniqueID() in seen_here
 
 
 def executable():

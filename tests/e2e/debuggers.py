@@ -377,17 +377,17 @@ def lldb_live(lab, lldb):
         again = f"command script import {front_end(lab, 'lldb')}"
         said = ask_lldb(lab, lldb, ["-p", victim.pid], again, f"holdfast why {truth['address']}", "hf why main.sessionCache", "hf info $pc",
                         "hf info (long)$sp+8", "hf info $sp=1", *("hf " + words for words, _ in MISTAKES), "hf help why", "detach",
-                        "script while lldb.debugger.GetSelectedTarget().GetProcess().is_alive: pass", "hf top")
+                        "hf top")
         expect("error" not in said[0], f"imported twice: {said[0]}")
         expect_chain(said[1], truth)
         expect("global main.sessionCache" in said[2], f"of a map: {said[2]}")
         expect("code" in said[3], f"of a register: {said[3]}")
         expect("memory" in said[4] or "stack" in said[4], f"of an expression: {said[4]}")
         expect_line(said[5], "sp=1")
-        for (_, pattern), answer in zip(MISTAKES, said[6:-4]):
+        for (_, pattern), answer in zip(MISTAKES, said[6:-3]):
             expect_line(answer, pattern)
-        expect("example: holdfast why main.Session" in said[-4], f"help: {said[-4]}")
-        expect_line(said[-1], "no process and no core")
+        expect("example: holdfast why main.Session" in said[-3], f"help: {said[-3]}")
+        expect_line(said[-1].replace(f"Process {victim.pid} detached\n", ""), "no process and no core")     # LLDB's own line may be late
         victim.expect_running()
 
 
