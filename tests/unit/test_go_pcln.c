@@ -320,6 +320,25 @@ Test(go_stack, live_local_leads_through_its_stack_object)
 	cr_expect_eq(go.frames.at[0].cfa, fake_addr(WRAPPER_SP));
 }
 
+Test(go_stack, arguments_that_lie_cost_one_look_at_the_stack)
+{
+	uint32_t sp = GOEXIT_SP - 100 * 40;
+
+	for (uint32_t at = FAKE_STACK; at < FAKE_STACK_END; at += 8)
+		fake_u64(&fake, at, fake_addr(FAKE_HEAP));
+	for (uint32_t at = sp + 32; at < GOEXIT_SP - 8; at += 40)
+		fake_u64(&fake, at, TEXT(CALLER + 0x30));
+	fake_u64(&fake, GOEXIT_SP - 8, TEXT(GOEXIT + 1));
+	fake_u64(&fake, FAKE_G + 56, fake_addr(sp));
+	fake_u64(&fake, FAKE_G + 64, TEXT(CALLER + 0x30));
+	fake_u32(&fake, func_at(1) + 8, 0x7ffffff8);
+	read_all();
+	cr_expect_lt(go.stack_roots.n, 5000);
+	cr_expect(has_root(fake_addr(GOEXIT_SP), fake_addr(FAKE_HEAP)));
+	cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].n, 1);
+	cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].lowest, fake_addr(FAKE_G));
+}
+
 Test(go_stack, object_that_nothing_points_to_is_dead)
 {
 	fake_u64(&fake, LOCAL, 0);
