@@ -143,9 +143,12 @@ class Lab:
         options.setdefault("stderr", subprocess.PIPE)
         command = [*map(str, prefix), self.tool, *map(str, words)]
         try:
-            return subprocess.run(command, text=True, errors="replace", timeout=timeout, **options)
+            run = subprocess.run(command, text=True, errors="replace", timeout=timeout, **options)
         except subprocess.TimeoutExpired:
             raise Failure(f"`{' '.join(command[1:])}` takes more than {timeout} s") from None
+        blank = [line for line in (run.stdout or "").split("\n") if line != line.rstrip()]
+        expect(not blank, f"`{' '.join(command[1:])}`: a line ends with a blank: {blank[:1]}")
+        return run
 
     def start(self, *words, **options):
         """Starts the tool, in a process group of its own."""

@@ -49,7 +49,7 @@ def sums(lab):
             expect(sum(r["retained_bytes"] for r in rows if r["depth"] == 1) == result["total_bytes"], f"{words}: not all that is live")
             expect(sum(r["retained_count"] for r in rows if r["depth"] == 1) == result["total_count"], f"{words}: not all objects")
             for row in rows:
-                same = by_root["(held by several roots)"] if row["kind"] == "shared" else by_root.get(row["name"])
+                same = by_root["(shared by several roots)"] if row["kind"] == "shared" else by_root.get(row["name"])
                 if row["kind"] in ("root", "shared"):
                     expect((row["retained_bytes"], row["retained_count"]) == (same["retained_bytes"], same["count"]), f"{row}, but {same}")
         expect(sum(r["own_bytes"] for r in rows) == result["total_bytes"], "an object is on no line, or on two")
