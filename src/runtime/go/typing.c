@@ -213,6 +213,9 @@ void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned de
 	uint32_t n;
 	const struct go_slot *slots = go_type_slots(t->go, type, &n);
 
+	/* One block may have millions of values. */
+	if (!t->err)
+		t->err = hf_interrupt_check();
 	if (depth > VISIT_DEPTH)
 		return;
 	/* Slots do not overlap, so a value has no more of them than this: one that has is of a type that lies. */
