@@ -91,15 +91,30 @@ struct hf_err *hf_overview_fill(const struct hf_facts *facts, const struct hf_ru
 	return NULL;
 }
 
+static void count_typed(struct hf_session *s, uint32_t block, uint64_t size, struct hf_heap *heap)
+{
+	uint32_t type = s->rt->ops->block_type(s->rt, block);
+
+	heap->live_objects++;
+	heap->live_bytes += size;
+	if (!type) {
+		heap->untyped_objects++;
+	} else if (s->rt->ops->type_is_partial(s->rt, type)) {
+		heap->partly_typed_objects++;
+		heap->partly_typed_bytes += size;
+	} else {
+		heap->typed_objects++;
+		heap->typed_bytes += size;
+	}
+}
+
 /* What the walk found, beside what the runtime counts. */
 static void fill_live(struct hf_session *s, struct hf_heap *heap)
 {
 	for (uint32_t b = 0; b < s->graph->blocks; b++) {
 		if (!hf_graph_is_live(s->graph, b))
 			continue;
-		heap->live_objects++;
-		heap->live_bytes += s->rt->ops->block(s->rt, b).size;
-		heap->untyped_objects += !s->rt->ops->block_type(s->rt, b);
+		count_typed(s, b, s->rt->ops->block(s->rt, b).size, heap);
 	}
 	heap->garbage_objects = heap->objects - heap->live_objects;
 	heap->garbage_bytes = heap->bytes - heap->live_bytes;

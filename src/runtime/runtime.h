@@ -125,6 +125,8 @@ struct hf_runtime_ops {
 	/* The type whose inner part this one is: a map's, of its tables and slots; any other type is its own. May be NULL:
 	 * no type is a part. */
 	uint32_t (*type_whole)(struct hf_runtime *rt, uint32_t type);
+	/* True where blocks of this type are known to hold a value of it somewhere, but are more than that. */
+	bool (*type_is_partial)(struct hf_runtime *rt, uint32_t type);
 	/* How block `from` leads to `to`: ".field", "[3]", "[\"key\"]"; nothing where inside a map or the like. */
 	struct hf_err *(*edge_name)(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact,
 				    struct hf_str *ret);

@@ -166,8 +166,27 @@ static void show_counts(struct hf_text *t, const struct hf_heap *heap)
 	hf_text_item(t, &line, HF_STYLE_NONE, "GOMAXPROCS: %s", hf_show_count(heap->gomaxprocs).s);
 	hf_text_item(t, &line, HF_STYLE_NONE, "roots: %s", hf_show_count(heap->roots).s);
 	hf_text_item(t, &line, HF_STYLE_NONE, "pointers: %s", hf_show_count(heap->edges).s);
-	hf_text_item(t, &line, HF_STYLE_NONE, "objects without a type: %s",
-		     hf_show_count(heap->untyped_objects).s);
+	hf_text_end(t);
+}
+
+/* Rounded down: all is said of all alone. */
+static double percent(uint64_t part, uint64_t all)
+{
+	return all ? (double)(uint64_t)((double)part / (double)all * 1e4) / 100 : 100;
+}
+
+static void show_typed(struct hf_text *t, const struct hf_heap *heap)
+{
+	struct hf_line line = {.indent = 2, .column = 2};
+
+	hf_text_spaces(t, 2);
+	hf_text_item(t, &line, HF_STYLE_NONE, "of a known type: %.2f%% of live objects",
+		     percent(heap->typed_objects, heap->live_objects));
+	hf_text_item(t, &line, HF_STYLE_NONE, "%.2f%% of live bytes",
+		     percent(heap->typed_bytes, heap->live_bytes));
+	hf_text_item(t, &line, HF_STYLE_NONE, "in part: %s objects",
+		     hf_show_count(heap->partly_typed_objects).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "unknown: %s", hf_show_count(heap->untyped_objects).s);
 	hf_text_end(t);
 }
 
@@ -191,6 +210,7 @@ static void show_heap(struct hf_text *t, const struct hf_heap *heap, double take
 	hf_table_print(&table, t, 2);
 	show_collector(t, heap, taken_at);
 	show_counts(t, heap);
+	show_typed(t, heap);
 }
 
 static bool is_among(const char *key, const char *const *keys, size_t n)

@@ -253,6 +253,11 @@ static uint32_t type_whole(struct hf_runtime *rt, uint32_t type)
 	return go_type_shape(go_of(rt), GO_SHAPE_MAP, of->elem, 0);
 }
 
+static bool type_is_partial(struct hf_runtime *rt, uint32_t type)
+{
+	return go_type_get(go_of(rt), type)->shape == GO_SHAPE_PART;
+}
+
 static struct hf_err *frames(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max,
 			     size_t *ret_n)
 {
@@ -446,6 +451,7 @@ static const struct hf_runtime_ops go_ops = {
 	.types = types,
 	.type_name = type_name,
 	.type_whole = type_whole,
+	.type_is_partial = type_is_partial,
 	.edge_name = go_edge_name,
 	.offset_name = go_offset_name,
 	.root_name = go_root_name,
