@@ -78,5 +78,8 @@ struct hf_err *hf_dwarf_source_frames(struct hf_dwarf *d, uint64_t pc, struct hf
 /* dwarf_locals.c: as hf_syms_walk_locals, for a file address. */
 struct hf_err *hf_dwarf_walk_locals(struct hf_syms *s, struct hf_dwarf *d, uint64_t pc, hf_local_fn *fn,
 				    void *arg) HF_CHECKED;
+/* As hf_syms_walk_variables, for a file address. */
+struct hf_err *hf_dwarf_walk_variables(struct hf_syms *s, struct hf_dwarf *d, uint64_t pc, hf_local_fn *fn,
+				       void *arg) HF_CHECKED;
 
 #endif

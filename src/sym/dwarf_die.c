@@ -249,6 +249,11 @@ bool hf_die_address(Dwarf_Attribute *location, uint64_t *ret)
 	return true;
 }
 
+bool hf_die_location_is_single(Dwarf_Attribute *location)
+{
+	return is_block(location);
+}
+
 bool hf_die_location(Dwarf_Attribute *location, uint64_t pc, Dwarf_Op *room, size_t max, Dwarf_Op **ret,
 		     size_t *ret_n)
 {

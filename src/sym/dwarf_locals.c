@@ -5,13 +5,16 @@
 #include "dwarf_die.h"
 #include "internal.h"
 
-#define OPS_MAX 64
+#define OPS_MAX     64
+#define ENTRIES_MAX 4096 /* of one location list */
 
 /* One walk. */
 struct walk {
 	struct hf_syms *s;
 	struct hf_dwarf *d;
 	uint64_t pc, order;
+	uint64_t line;	 /* where the function is declared */
+	bool everywhere; /* not at pc alone */
 	bool frame_is_cfa; /* the frame base is the canonical frame address plus frame_offset */
 	int64_t frame_offset;
 	hf_local_fn *fn;
@@ -97,6 +100,29 @@ static struct hf_err *report_pieces(struct walk *w, struct hf_local *local, cons
 	return report(w, local, &p);
 }
 
+/* Each entry of a location list; for one without a list, the place. */
+static struct hf_err *report_everywhere(struct walk *w, struct hf_local *local, Dwarf_Attribute *location,
+					bool *ret_placed)
+{
+	Dwarf_Addr base = 0, start = 0, end = 0;
+	Dwarf_Op room[OPS_MAX], *ops;
+	ptrdiff_t next = 0;
+	size_t n;
+
+	if (hf_die_location_is_single(location))
+		return hf_die_location(location, w->pc, room, OPS_MAX, &ops, &n)
+			       ? report_pieces(w, local, ops, n, ret_placed)
+			       : NULL;
+	local->at_some_pcs = true;
+	for (unsigned i = 0; i < ENTRIES_MAX; i++) {
+		next = dwarf_getlocations(location, next, &base, &start, &end, &ops, &n);
+		if (next <= 0)
+			break;
+		HF_TRY(report_pieces(w, local, ops, n, ret_placed));
+	}
+	return NULL;
+}
+
 static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die)
 {
 	const char *name = hf_die_name(w->d, die);
@@ -107,18 +133,21 @@ static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die)
 	Dwarf_Op room[OPS_MAX], *ops;
 	Dwarf_Attribute location;
 	Dwarf_Die type;
-	uint64_t closure;
-	bool placed = false;
+	uint64_t closure, line;
+	bool placed = false, has_location;
 	size_t n;
 
 	if (hf_die_uint(die, HF_AT_GO_CLOSURE_OFFSET, &closure) && closure <= UINT32_MAX)
 		local.closure_offset = (int64_t)closure;
 	if (hf_die_type(w->d, die, DW_AT_type, &type))
 		local.type = hf_type_id(w->s, hf_die_key(w->d, &type));
-	if (dwarf_attr_integrate(die, DW_AT_location, &location) &&
-	    hf_die_location(&location, w->pc, room, OPS_MAX, &ops, &n))
+	local.is_outer = hf_die_uint(die, DW_AT_decl_line, &line) && line == w->line;
+	has_location = dwarf_attr_integrate(die, DW_AT_location, &location);
+	if (has_location && w->everywhere)
+		HF_TRY(report_everywhere(w, &local, &location, &placed));
+	else if (has_location && hf_die_location(&location, w->pc, room, OPS_MAX, &ops, &n))
 		HF_TRY(report_pieces(w, &local, ops, n, &placed));
-	if (placed || local.closure_offset < 0)
+	if (placed || (local.closure_offset < 0 && !w->everywhere))
 		return NULL;
 	local.unplaced = true;
 	local.piece_offset = local.piece_size = 0;
@@ -142,7 +171,7 @@ static struct hf_err *visit_scopes(struct walk *w, Dwarf_Die *function)
 		if (tag == DW_TAG_variable || tag == DW_TAG_formal_parameter)
 			HF_TRY(visit_variable(w, &die));
 		else if ((tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine) &&
-			 depth < HF_LEN(stack) && dwarf_haspc(&die, w->pc) > 0 &&
+			 depth < HF_LEN(stack) && (w->everywhere || dwarf_haspc(&die, w->pc) > 0) &&
 			 !dwarf_child(&die, &stack[depth]))
 			depth++;
 	}
@@ -188,14 +217,30 @@ static void find_frame_base(struct walk *w, Dwarf_Die *function)
 	}
 }
 
+static struct hf_err *walk_function(struct walk *w)
+{
+	Dwarf_Die function;
+
+	if (!hf_die_function_at(w->d, w->pc, &function))
+		return NULL;
+	if (!hf_die_uint(&function, DW_AT_decl_line, &w->line))
+		w->line = UINT64_MAX;
+	find_frame_base(w, &function);
+	return visit_scopes(w, &function);
+}
+
 struct hf_err *hf_dwarf_walk_locals(struct hf_syms *s, struct hf_dwarf *d, uint64_t pc, hf_local_fn *fn,
 				    void *arg)
 {
 	struct walk w = {.s = s, .d = d, .pc = pc, .fn = fn, .arg = arg};
-	Dwarf_Die function;
 
-	if (!hf_die_function_at(d, pc, &function))
-		return NULL;
-	find_frame_base(&w, &function);
-	return visit_scopes(&w, &function);
+	return walk_function(&w);
+}
+
+struct hf_err *hf_dwarf_walk_variables(struct hf_syms *s, struct hf_dwarf *d, uint64_t pc, hf_local_fn *fn,
+				       void *arg)
+{
+	struct walk w = {.s = s, .d = d, .pc = pc, .fn = fn, .arg = arg, .everywhere = true};
+
+	return walk_function(&w);
 }

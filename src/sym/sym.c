@@ -275,3 +275,11 @@ struct hf_err *hf_syms_walk_locals(struct hf_syms *s, uint64_t pc, hf_local_fn *
 
 	return d ? hf_dwarf_walk_locals(s, d, pc - m->bias, fn, arg) : NULL;
 }
+
+struct hf_err *hf_syms_walk_variables(struct hf_syms *s, uint64_t pc, hf_local_fn *fn, void *arg)
+{
+	struct hf_module *m = hf_module_at(s, pc);
+	struct hf_dwarf *d = m ? hf_module_dwarf(s, m) : NULL;
+
+	return d ? hf_dwarf_walk_variables(s, d, pc - m->bias, fn, arg) : NULL;
+}

@@ -127,11 +127,16 @@ struct hf_local {
 	int64_t closure_offset; /* Go: a captured variable, at this offset of the closure object; -1: none. It is reported
 				   where it has no other place, too: then `unplaced` */
 	bool unplaced;
+	bool at_some_pcs; /* hf_syms_walk_variables: the place holds in some part of the function */
+	bool is_outer; /* declared, DWARF says, where the function begins: a parameter, or (Go up to 1.22) captured */
 };
 /* Calls fn for each variable (pieces one by one) of the function that holds pc which has a place in memory or a
  * register at pc; inlined functions' variables too. Errors: as fn; BADDATA. Cost: one function's DIEs. */
 typedef struct hf_err *hf_local_fn(void *arg, const struct hf_local *local);
 struct hf_err *hf_syms_walk_locals(struct hf_syms *s, uint64_t pc, hf_local_fn *fn, void *arg) HF_CHECKED;
+/* The same, for each place that a variable has anywhere in the function that holds pc, in all of its scopes; variables
+ * without any come as `unplaced`. */
+struct hf_err *hf_syms_walk_variables(struct hf_syms *s, uint64_t pc, hf_local_fn *fn, void *arg) HF_CHECKED;
 
 /* ---- DWARF: types ------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,9 @@
 /* The local variables of functions, by pc, as DWARF knows them; cached, as thousands of goroutines stand at few places. */
 #include "typing.h"
 
+#define VARIABLES_MAX 65536      /* places of the variables of one function */
+#define OF_FUNCTION   (1ull << 63) /* in a key of the cache: all places, not those at one pc */
+
 struct go_locals_list {
 	HF_VEC(go_locals *) at;
 };
@@ -10,29 +13,37 @@ struct gather {
 	go_locals *locals;
 };
 
-static struct hf_err *gather_local(void *arg, const struct hf_local *local)
+static struct hf_err *begin_local(struct go *go, const struct hf_local *local, struct go_local *ret)
 {
-	struct gather *g = arg;
 	struct go_local one = {
 		.name = local->name,
-		.type = go_type_of_dwarf(g->go, local->type),
+		.type = go_type_of_dwarf(go, local->type),
 		.cfa_offset = local->cfa_offset,
 		.piece_offset = local->piece_offset,
 		.size = local->piece_size,
 	};
-
 	size_t n = strlen(local->name);
 
 	/* "held.ptr", "held.len", "held.cap" are the parts of a slice that lives in pieces. */
 	if (n > 4 && !strcmp(local->name + n - 4, ".ptr") &&
-	    go_type_get(g->go, one.type)->kind == GO_KIND_POINTER) {
-		one.name = hf_arena_strndup(&g->go->names, local->name, n - 4);
+	    go_type_get(go, one.type)->kind == GO_KIND_POINTER) {
+		one.name = hf_arena_strndup(&go->names, local->name, n - 4);
 		one.bare_pointer = true;
 		if (!one.name)
 			return hf_err_nomem();
 	}
 	if (!one.size)
-		one.size = (uint32_t)hf_min(go_type_get(g->go, one.type)->size, (uint64_t)UINT32_MAX);
+		one.size = (uint32_t)hf_min(go_type_get(go, one.type)->size, (uint64_t)UINT32_MAX);
+	*ret = one;
+	return NULL;
+}
+
+static struct hf_err *gather_local(void *arg, const struct hf_local *local)
+{
+	struct gather *g = arg;
+	struct go_local one;
+
+	HF_TRY(begin_local(g->go, local, &one));
 	if (local->closure_offset >= 0) {
 		struct go_local captured = one;
 
@@ -77,23 +88,65 @@ static struct hf_err *add_receiver(struct go *go, uint64_t pc, go_locals *locals
 	return receiver.type ? hf_vec_push(locals, receiver) : NULL;
 }
 
-struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
+static struct hf_err *gather_variable(void *arg, const struct hf_local *local)
 {
-	struct gather g = {.go = go};
-	uint64_t index;
+	struct gather *g = arg;
+	struct go_local one;
 
+	if (g->locals->n >= VARIABLES_MAX || (local->in_register && !local->is_outer))
+		return NULL;
+	HF_TRY(begin_local(g->go, local, &one));
+	one.unplaced = local->unplaced || local->in_register;
+	one.outer = local->is_outer;
+	one.parameter = local->is_parameter;
+	return hf_vec_push(g->locals, one);
+}
+
+/* A list for a key, made where there is none yet: *ret_new. */
+static struct hf_err *list_of(struct go *go, uint64_t key, go_locals **ret, bool *ret_new)
+{
+	uint64_t index;
+	go_locals *list;
+
+	*ret_new = false;
 	if (!go->locals_list && !(go->locals_list = hf_calloc(1, sizeof(*go->locals_list))))
 		return hf_err_nomem();
-	if (hf_map64_find(&go->locals, pc, &index)) {
+	if (hf_map64_find(&go->locals, key, &index)) {
 		*ret = go->locals_list->at.at[index];
 		return NULL;
 	}
-	g.locals = hf_calloc(1, sizeof(*g.locals));
-	if (!g.locals || hf_err_ignore(hf_vec_push(&go->locals_list->at, g.locals))) {
-		hf_free(g.locals);
+	list = hf_calloc(1, sizeof(*list));
+	if (!list || hf_err_ignore(hf_vec_push(&go->locals_list->at, list))) {
+		hf_free(list);
 		return hf_err_nomem();
 	}
-	HF_TRY(hf_map64_put(&go->locals, pc, go->locals_list->at.n - 1));
+	*ret = list;
+	*ret_new = true;
+	return hf_map64_put(&go->locals, key, go->locals_list->at.n - 1);
+}
+
+struct hf_err *go_variables_of(struct go *go, uint64_t entry, const go_locals **ret)
+{
+	struct gather g = {.go = go};
+	bool is_new;
+
+	HF_TRY(list_of(go, entry | OF_FUNCTION, &g.locals, &is_new));
+	*ret = g.locals;
+	/* Damaged DWARF costs types, no more. */
+	if (is_new && hf_syms_has_dwarf(go->syms))
+		hf_err_ignore(hf_syms_walk_variables(go->syms, entry, gather_variable, &g));
+	return NULL;
+}
+
+struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
+{
+	struct gather g = {.go = go};
+	bool is_new;
+
+	HF_TRY(list_of(go, pc, &g.locals, &is_new));
+	*ret = g.locals;
+	if (!is_new)
+		return NULL;
 	/* While a call is under way its function's variables are where they will be after it: at the return address. The
 	 * compiler says of the call itself that they are still in registers, which the callee has long used for others.
 	 * Damaged DWARF costs names, no more. */
@@ -101,9 +154,7 @@ struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
 		hf_err_ignore(hf_syms_walk_locals(go->syms, pc + 1, gather_local, &g));
 		hf_err_ignore(hf_syms_walk_locals(go->syms, pc, gather_local, &g));
 	}
-	HF_TRY(add_receiver(go, pc, g.locals));
-	*ret = g.locals;
-	return NULL;
+	return add_receiver(go, pc, g.locals);
 }
 
 const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bool captured)

@@ -210,9 +210,42 @@ static bool is_atomic_pointer(struct go *go, const struct go_type *type, uint64_
 		} else if (m->kind == GO_KIND_UNSAFE_POINTER) {
 			*ret_offset = type->members[i].offset;
 			has_value = true;
+		} else if (m->kind == GO_KIND_STRUCT && m->size == 8 && m->members_n && m->members_n <= 2 &&
+			   go_type_get(go, m->members[0].type)->kind == GO_KIND_UNSAFE_POINTER) {
+			/* internal/runtime/atomic.UnsafePointer {value, noCopy} */
+			*ret_offset = type->members[i].offset + m->members[0].offset;
+			has_value = true;
 		}
 	}
 	return has_elem && has_value;
+}
+
+/* An interface as the runtime, reflect and sync take it apart: {typ, data unsafe.Pointer} by other names. Source: Go
+ * 1.20-1.27 runtime/runtime2.go, sync/pool.go (poolDequeue), reflect/value.go, internal/abi/iface.go, sync/atomic/value.go. */
+static bool is_apart_interface(struct go *go, uint32_t id, const struct go_type *type, bool *ret_empty)
+{
+	static const struct {
+		const char *name;
+		bool empty;
+	} names[] = {
+		{"runtime.eface", true},
+		{"runtime.iface", false},
+		{"sync.eface", true},
+		{"sync/atomic.efaceWords", true},
+		{"reflect.emptyInterface", true},
+		{"internal/reflectlite.emptyInterface", true},
+		{"internal/abi.EmptyInterface", true},
+		{"internal/abi.NonEmptyInterface", false},
+	};
+
+	if (type->kind != GO_KIND_STRUCT || type->size != 16 || type->members_n != 2)
+		return false;
+	for (size_t i = 0; i < HF_LEN(names); i++)
+		if (!strcmp(go_type_name(go, id), names[i].name)) {
+			*ret_empty = names[i].empty;
+			return true;
+		}
+	return false;
 }
 
 static bool is_empty_interface(const struct go_type *type)
@@ -288,10 +321,17 @@ static void slots_of_struct(struct go *go, uint32_t id, struct slot_list *list)
 		uint32_t elem = 0;
 		const struct go_member *member;
 		const struct go_type *inner;
+		bool is_empty;
 
 		list->failed = steps > STEPS_MAX;
 		if (stack[depth - 1].member == 0 && is_atomic_pointer(go, type, &at, &elem)) {
 			add_slot(list, GO_SLOT_ATOMIC, base + at, elem);
+			depth--;
+			continue;
+		}
+		if (stack[depth - 1].member == 0 &&
+		    is_apart_interface(go, stack[depth - 1].type, type, &is_empty)) {
+			add_slot(list, is_empty ? GO_SLOT_EFACE : GO_SLOT_IFACE, base, stack[depth - 1].type);
 			depth--;
 			continue;
 		}

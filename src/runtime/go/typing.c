@@ -51,7 +51,12 @@ void go_offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size)
 	const struct go_span *span;
 	uint64_t offset;
 
-	if (block == HF_NO_BLOCK || (go->block_type[block] && !says_more(go, type, go->block_type[block])))
+	if (block == HF_NO_BLOCK) {
+		if (type)
+			go_offer_outside(t, addr, type, size);
+		return;
+	}
+	if (go->block_type[block] && !says_more(go, type, go->block_type[block]))
 		return;
 	span = go_find_span(go, addr);
 	slot = go_slot_of(span, addr);
@@ -122,7 +127,7 @@ void go_offer_closure(struct typing *t, uint64_t value)
 {
 	uint64_t code;
 
-	if (!value || go_find_block(t->go, value) == HF_NO_BLOCK ||
+	if (!value || (go_find_block(t->go, value) == HF_NO_BLOCK && !go_is_outside(t, value)) ||
 	    hf_err_ignore(hf_target_read_u64(t->go->t, value, &code)))
 		return;
 	go_offer(t, value, go_type_shape(t->go, GO_SHAPE_CLOSURE, 0, code), 0);
@@ -350,7 +355,7 @@ static void visit_elements(struct typing *t, uint32_t elem, struct place p)
 		go_visit_value(t, elem, (struct place){p.bytes + at, size}, 0);
 }
 
-static void visit_shape(struct typing *t, uint32_t id, struct place p)
+void go_visit_shape(struct typing *t, uint32_t id, struct place p)
 {
 	const struct go_type *type = go_type_get(t->go, id);
 
@@ -432,11 +437,12 @@ static void visit_block(struct typing *t, uint32_t block)
 		p = span->bytes + (addr - span->start) + offset;
 	else if (hf_err_ignore(hf_target_get(go->t, addr + offset, span->elemsize - offset, &t->scratch, &p)))
 		return;
-	visit_shape(t, type, (struct place){p, span->elemsize - offset});
+	go_visit_shape(t, type, (struct place){p, span->elemsize - offset});
 }
 
 struct hf_err *go_typing_drain(struct typing *t)
 {
+	go_visit_outside(t);
 	for (; t->at < t->queue.n && !t->err; t->at++) {
 		if (t->at % 65536 == 0) {
 			t->err = hf_interrupt_check();
@@ -444,6 +450,8 @@ struct hf_err *go_typing_drain(struct typing *t)
 		}
 		if (!t->err)
 			visit_block(t, t->queue.at[t->at]);
+		if (t->outside.n)
+			go_visit_outside(t);
 	}
 	return t->err;
 }

@@ -22,9 +22,13 @@ struct go_local {
 	uint32_t piece_offset, size;
 	bool captured;
 	bool bare_pointer; /* the pointer of a slice or string that the compiler took apart */
+	/* Of go_variables_of alone: */
+	bool unplaced, outer, parameter; /* outer: declared where its function is, see hf_local */
 };
 typedef HF_VEC(struct go_local) go_locals;
 struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret) HF_CHECKED;
+/* All variables of the function that starts at entry, each with each place on the stack that it has at any pc; cached. */
+struct hf_err *go_variables_of(struct go *go, uint64_t entry, const go_locals **ret) HF_CHECKED;
 /* The local that covers a CFA offset (or closure offset); NULL: none is known. */
 const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bool captured);
 /* A closure that lies on the stack (deferred, or never escaping): true where slot is one of its captured variables;

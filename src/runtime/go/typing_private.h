@@ -15,7 +15,10 @@ struct typing {
 	HF_VEC(uint32_t) queue; /* blocks whose type is new */
 	size_t at;
 	HF_VEC(struct view) weak; /* views that do not cover their block: only where nothing better comes */
-	struct hf_scratch scratch;
+	HF_VEC(struct view) outside; /* values outside of the heap that are yet to be visited: offset is the address */
+	HF_VEC(struct hf_range) outside_ranges; /* where such may stand, ascending */
+	struct hf_map64 outside_seen;           /* type and address -> bytes visited */
+	struct hf_scratch scratch, outside_scratch;
 	struct hf_err *err;
 	bool weak_phase;
 	bool garbage;   /* what is visited now may be: it may lead to what was freed */
@@ -39,11 +42,19 @@ void go_set_type(struct typing *t, uint32_t block, uint32_t type);
 /* Something says that at addr there are `size` bytes of a type. A view that covers its block types it, the first one
  * wins; another is kept for later. size 0: unknown, but the start of a block. */
 void go_offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size);
+/* The same of an address that is not on the heap; nothing where it is in no module's data and on no stack. */
+struct hf_err *go_outside_init(struct typing *t) HF_CHECKED;
+void go_outside_deinit(struct typing *t);
+void go_offer_outside(struct typing *t, uint64_t addr, uint32_t type, uint64_t size);
+bool go_is_outside(const struct typing *t, uint64_t addr);
+void go_visit_outside(struct typing *t); /* those that were offered */
 void go_offer_pointer(struct typing *t, uint64_t value, uint32_t elem);
 void go_offer_closure(struct typing *t, uint64_t value);
 /* Offers all that a value, or one slot of it, leads to. */
 void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth);
 void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth);
+/* The same of what is no plain value. */
+void go_visit_shape(struct typing *t, uint32_t id, struct place p);
 bool go_leads_on(struct go *go, uint32_t id);
 /* Follows what was offered and covers its block. */
 struct hf_err *go_typing_drain(struct typing *t) HF_CHECKED;

@@ -142,6 +142,52 @@ static struct hf_err *type_stack_closure(struct typing *t, const struct go_raw_r
 	return NULL;
 }
 
+static bool is_same_slot(const struct go_slot *a, uint64_t lead_a, const struct go_slot *b, uint64_t lead_b)
+{
+	return a->kind == b->kind && a->type == b->type && lead_a == lead_b;
+}
+
+/* Bytes behind a lone pointer are a string's, or a slice's: values of both are kept in the same slots. */
+static bool is_of_bytes(struct go *go, const struct go_local *local, const struct go_slot *slot)
+{
+	if (local->bare_pointer)
+		return go_type_get(go, go_type_get(go, local->type)->elem)->size == 1;
+	return local->size < go_slot_size[slot->kind] &&
+	       (slot->kind == GO_SLOT_STRING || go_type_get(go, slot->type)->size == 1);
+}
+
+/* A live slot that DWARF knows no variable of at this pc. The compiler gives a slot to values of one type alone (Go
+ * 1.20-1.27 cmd/compile/internal/ssa/stackalloc.go), so that what its variables are elsewhere in the function tells. */
+static struct hf_err *type_spill_slot(struct typing *t, const struct go_raw_root *root,
+				      const struct go_frame *frame)
+{
+	int64_t offset = (int64_t)(root->slot - frame->cfa);
+	const struct go_local *found = NULL;
+	struct go_slot slot = {0}, other;
+	uint64_t lead = 0, other_lead;
+	const go_locals *all;
+
+	HF_TRY(go_variables_of(t->go, frame->entry, &all));
+	hf_vec_each(all, local) {
+		if (local->unplaced || offset < local->cfa_offset ||
+		    offset - local->cfa_offset >= (int64_t)local->size ||
+		    !slot_at(t->go, local->type,
+			     local->piece_offset + (uint64_t)(offset - local->cfa_offset), &other,
+			     &other_lead) ||
+		    (offset < 0 && is_of_bytes(t->go, local, &other)))
+			continue;
+		if (found && (!is_same_slot(&slot, lead, &other, other_lead) ||
+			      found->bare_pointer != local->bare_pointer))
+			return NULL;
+		found = local;
+		slot = other;
+		lead = other_lead;
+	}
+	if (found)
+		type_stack_slot(t, root, found, offset);
+	return NULL;
+}
+
 static struct hf_err *type_stacks(struct typing *t)
 {
 	for (size_t i = 0; i < t->go->stack_roots.n && !t->err; i++) {
@@ -156,10 +202,12 @@ static struct hf_err *type_stacks(struct typing *t)
 		frame = &t->go->frames.at[root->frame];
 		HF_TRY(go_locals_at(t->go, frame->pc, &locals));
 		local = go_local_find(locals, (int64_t)(root->slot - frame->cfa), false);
-		if (local)
+		if (local) {
 			type_stack_slot(t, root, local, (int64_t)(root->slot - frame->cfa));
-		else
+		} else {
 			HF_TRY(type_stack_closure(t, root));
+			HF_TRY(type_spill_slot(t, root, frame));
+		}
 	}
 	return t->err;
 }
@@ -198,8 +246,10 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 	go->block_type = hf_calloc(go->blocks, sizeof(uint32_t));
 	if (!go->block_type)
 		return hf_err_nomem();
+	err = go_outside_init(&t);
 	type_headers(&t, live);
-	err = t.err ? t.err : type_globals(&t);
+	if (!err)
+		err = t.err ? t.err : type_globals(&t);
 	if (!err)
 		err = type_stacks(&t);
 	type_specials(&t);
@@ -215,7 +265,9 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 	hf_progress("types", go->blocks, go->blocks);
 	hf_vec_deinit(&t.queue);
 	hf_vec_deinit(&t.weak);
+	go_outside_deinit(&t);
 	hf_free(t.scratch.at);
+	hf_free(t.outside_scratch.at);
 	go_tell_damage(go);
 	return err ? err : go_types_check(go);
 }
