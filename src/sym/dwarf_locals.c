@@ -13,7 +13,6 @@ struct walk {
 	struct hf_syms *s;
 	struct hf_dwarf *d;
 	uint64_t pc, order;
-	uint64_t line;	 /* where the function is declared */
 	bool everywhere; /* not at pc alone */
 	bool frame_is_cfa; /* the frame base is the canonical frame address plus frame_offset */
 	int64_t frame_offset;
@@ -133,7 +132,7 @@ static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die)
 	Dwarf_Op room[OPS_MAX], *ops;
 	Dwarf_Attribute location;
 	Dwarf_Die type;
-	uint64_t closure, line;
+	uint64_t closure;
 	bool placed = false, has_location;
 	size_t n;
 
@@ -141,7 +140,8 @@ static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die)
 		local.closure_offset = (int64_t)closure;
 	if (hf_die_type(w->d, die, DW_AT_type, &type))
 		local.type = hf_type_id(w->s, hf_die_key(w->d, &type));
-	local.is_outer = hf_die_uint(die, DW_AT_decl_line, &line) && line == w->line;
+	if (!hf_die_uint(die, DW_AT_decl_line, &local.line))
+		local.line = 0;
 	has_location = dwarf_attr_integrate(die, DW_AT_location, &location);
 	if (has_location && w->everywhere)
 		HF_TRY(report_everywhere(w, &local, &location, &placed));
@@ -223,8 +223,6 @@ static struct hf_err *walk_function(struct walk *w)
 
 	if (!hf_die_function_at(w->d, w->pc, &function))
 		return NULL;
-	if (!hf_die_uint(&function, DW_AT_decl_line, &w->line))
-		w->line = UINT64_MAX;
 	find_frame_base(w, &function);
 	return visit_scopes(w, &function);
 }

@@ -7,23 +7,6 @@
 #define CAP_MAX     (1ull << 31)
 #define ITABLE_TYPE 8u /* internal/abi/iface.go, ITab.Type */
 
-struct candidate {
-	uint32_t type;
-	bool is_array; /* of it; the block's size says of how many */
-};
-
-struct inference {
-	struct typing *t;
-	const struct go_universe *u;
-	const uint8_t *live;
-	struct hf_map64 caps;                /* block -> how many elements a slice says that it has */
-	HF_VEC(struct candidate) candidates; /* for blocks like those of `like` */
-	const struct go_span *like;
-	HF_VEC(uint64_t) pointers;
-	struct hf_scratch scratch;
-	uint64_t checks, typed;
-};
-
 /* ---- interfaces, wherever they stand -------------------------------------------------------------------------- */
 
 /* The type that a word before a pointer names: a descriptor, or an itab that leads to one. */
@@ -150,8 +133,7 @@ static bool mark_pointer(void *arg, uint64_t slot, uint64_t value)
 	return true;
 }
 
-/* Fills a trial in; false where there is nothing to go by. */
-static bool begin_trial(struct inference *in, uint32_t block, struct go_trial *ret)
+bool go_trial_begin(struct inference *in, uint32_t block, struct go_trial *ret)
 {
 	struct go *go = in->t->go;
 	const struct go_span *span;
@@ -437,14 +419,17 @@ static struct hf_err *infer_block(struct inference *in, const struct go_span *sp
 	struct go_trial x;
 	uint32_t type;
 
-	if (!begin_trial(in, block, &x))
+	if (!go_trial_begin(in, block, &x))
 		return NULL;
-	HF_TRY(list_candidates(in, span));
+	if (!in->sure)
+		HF_TRY(list_candidates(in, span));
 	infer_interfaces(in, &x);
 	type = closure_type(in, &x);
 	type = type ? type : chan_type(in, &x);
 	type = type ? type : map_part(in, &x);
 	type = type ? type : trie_type(in, &x);
+	if (!type && in->sure)
+		return NULL;
 	if (!type && hf_map64_find(&in->caps, block, &cap))
 		elem_size = element_size(span, cap);
 	cap = elem_size ? cap : 0;
@@ -529,15 +514,17 @@ static struct hf_err *infer_all(struct inference *in)
 	if (n)
 		qsort(spans, n, sizeof(*spans), by_size);
 	name_groups(in);
-	HF_TRY(infer_roots(in));
+	if (!in->sure)
+		HF_TRY(infer_roots(in));
 	HF_TRY(go_typing_drain(in->t));
-	return infer_spans(in, spans, n);
+	HF_TRY(infer_spans(in, spans, n));
+	return go_infer_rest(in);
 }
 
-struct hf_err *go_infer_types(struct typing *t, const uint8_t *live)
+struct hf_err *go_infer_types(struct typing *t, const uint8_t *live, bool sure)
 {
 	struct go_universe u = {0};
-	struct inference in = {.t = t, .u = &u, .live = live};
+	struct inference in = {.t = t, .u = &u, .live = live, .sure = sure};
 	struct hf_err *err = go_universe_init(t->go, &u);
 
 	if (!err)
@@ -546,6 +533,7 @@ struct hf_err *go_infer_types(struct typing *t, const uint8_t *live)
 	hf_vec_deinit(&in.candidates);
 	hf_vec_deinit(&in.pointers);
 	hf_vec_deinit(&in.scratch);
+	hf_vec_deinit(&in.structs);
 	go_universe_deinit(&u);
 	return err;
 }

@@ -34,7 +34,36 @@ struct go_trial {
 /* True where the content at `offset` can be a value of a type. trial.c */
 bool go_trial_fits(struct go_trial *x, uint32_t type, uint64_t offset);
 
-/* Types what live blocks it can. After the headers, specials and closures have said what they know. */
-struct hf_err *go_infer_types(struct typing *t, const uint8_t *live) HF_CHECKED;
+struct candidate {
+	uint32_t type;
+	bool is_array; /* of it; the block's size says of how many */
+};
+
+struct inference {
+	struct typing *t;
+	const struct go_universe *u;
+	const uint8_t *live;
+	struct hf_map64 caps;                /* block -> how many elements a slice says that it has */
+	HF_VEC(struct candidate) candidates; /* for blocks like those of `like` */
+	const struct go_span *like;
+	HF_VEC(uint64_t) pointers;
+	struct hf_scratch scratch;
+	HF_VEC(uint32_t) structs; /* {F uintptr, captures...} */
+	uint64_t checks, typed;
+	bool sure; /* what says itself what it is, alone: DWARF has told the rest */
+};
+
+/* Fills a trial in; false where there is nothing to go by. */
+bool go_trial_begin(struct inference *in, uint32_t block, struct go_trial *ret);
+
+/* Types what live blocks it can. After the headers, specials and closures have said what they know; sure: after DWARF has,
+ * too. */
+struct hf_err *go_infer_types(struct typing *t, const uint8_t *live, bool sure) HF_CHECKED;
+/* {F uintptr, ...}: what a function value is made as. */
+bool go_is_closure_struct(struct go *go, const struct go_type *type);
+struct hf_err *go_infer_closures(struct inference *in) HF_CHECKED; /* infer_closures.c */
+/* infer_rest.c: what closures capture, by the structures that the compiler made for them; what stacks hold, by the types
+ * of the function's variables. */
+struct hf_err *go_infer_rest(struct inference *in) HF_CHECKED;
 
 #endif

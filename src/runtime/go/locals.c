@@ -11,6 +11,7 @@ struct go_locals_list {
 struct gather {
 	struct go *go;
 	go_locals *locals;
+	uint64_t line; /* of the function */
 };
 
 static struct hf_err *begin_local(struct go *go, const struct hf_local *local, struct go_local *ret)
@@ -92,12 +93,14 @@ static struct hf_err *gather_variable(void *arg, const struct hf_local *local)
 {
 	struct gather *g = arg;
 	struct go_local one;
+	/* What a closure captures is declared, to DWARF, where its function is. */
+	bool outer = local->line && local->line == g->line;
 
-	if (g->locals->n >= VARIABLES_MAX || (local->in_register && !local->is_outer))
+	if (g->locals->n >= VARIABLES_MAX)
 		return NULL;
 	HF_TRY(begin_local(g->go, local, &one));
 	one.unplaced = local->unplaced || local->in_register;
-	one.outer = local->is_outer;
+	one.outer = outer;
 	one.parameter = local->is_parameter;
 	return hf_vec_push(g->locals, one);
 }
@@ -128,10 +131,12 @@ static struct hf_err *list_of(struct go *go, uint64_t key, go_locals **ret, bool
 struct hf_err *go_variables_of(struct go *go, uint64_t entry, const go_locals **ret)
 {
 	struct gather g = {.go = go};
+	struct go_func f;
 	bool is_new;
 
 	HF_TRY(list_of(go, entry | OF_FUNCTION, &g.locals, &is_new));
 	*ret = g.locals;
+	g.line = go_find_func(go, entry, &f) && f.start_line > 0 ? (uint64_t)f.start_line : 0;
 	/* Damaged DWARF costs types, no more. */
 	if (is_new && hf_syms_has_dwarf(go->syms))
 		hf_err_ignore(hf_syms_walk_variables(go->syms, entry, gather_variable, &g));

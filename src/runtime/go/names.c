@@ -236,11 +236,12 @@ static struct hf_err *add_captured(struct go *go, uint64_t code, uint64_t offset
 
 	HF_TRY(go_locals_at(go, code, &locals));
 	local = go_local_find(locals, (int64_t)offset, true);
-	if (!local) {
+	if (!local || !local->name)
 		hf_str_addf(ret, ".captured+%" PRIu64, offset);
+	if (!local)
 		return NULL;
-	}
-	hf_str_addf(ret, ".%s", local->name);
+	if (local->name)
+		hf_str_addf(ret, ".%s", local->name);
 	add_slot_path(go, local->type, offset - (uint64_t)local->cfa_offset, before, ret);
 	return NULL;
 }

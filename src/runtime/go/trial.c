@@ -242,13 +242,12 @@ static bool has_strange_interface(struct go_trial *x, uint32_t type, uint64_t of
 	return false;
 }
 
-/* The structure that a function value is made as: {F uintptr, captures...}; F is code. Source: cmd/compile closure. */
+/* F is code. */
 static bool is_closure_without_code(const struct go_trial *x, const struct go_type *row, uint64_t offset)
 {
 	struct go_func f;
 
-	return row->kind == GO_KIND_STRUCT && row->members_n && !strcmp(row->members[0].name, "F") &&
-	       go_type_get(x->t->go, row->members[0].type)->kind == GO_KIND_UINTPTR &&
+	return go_is_closure_struct(x->t->go, row) &&
 	       (!go_find_func(x->t->go, hf_load_u64(x->bytes + offset), &f) ||
 		f.entry != hf_load_u64(x->bytes + offset));
 }

@@ -55,6 +55,8 @@ void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned de
 void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth);
 /* The same of what is no plain value. */
 void go_visit_shape(struct typing *t, uint32_t id, struct place p);
+/* A captured variable of a closure on a stack, where the root's slot is one. */
+struct hf_err *go_type_stack_closure(struct typing *t, const struct go_raw_root *root) HF_CHECKED;
 bool go_leads_on(struct go *go, uint32_t id);
 /* Follows what was offered and covers its block. */
 struct hf_err *go_typing_drain(struct typing *t) HF_CHECKED;

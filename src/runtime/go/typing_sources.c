@@ -126,8 +126,7 @@ static void type_stack_slot(struct typing *t, const struct go_raw_root *root, co
 	go_visit_slot(t, &slot, (struct place){bytes, sizeof(bytes)}, 0);
 }
 
-/* A captured variable of a closure on the stack. */
-static struct hf_err *type_stack_closure(struct typing *t, const struct go_raw_root *root)
+struct hf_err *go_type_stack_closure(struct typing *t, const struct go_raw_root *root)
 {
 	const go_locals *locals;
 	const struct go_local *local;
@@ -205,7 +204,7 @@ static struct hf_err *type_stacks(struct typing *t)
 		if (local) {
 			type_stack_slot(t, root, local, (int64_t)(root->slot - frame->cfa));
 		} else {
-			HF_TRY(type_stack_closure(t, root));
+			HF_TRY(go_type_stack_closure(t, root));
 			HF_TRY(type_spill_slot(t, root, frame));
 		}
 	}
@@ -254,7 +253,11 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 		err = type_stacks(&t);
 	type_specials(&t);
 	if (!err && !hf_syms_has_dwarf(go->syms))
-		err = go_infer_types(&t, live);
+		err = go_infer_types(&t, live, false);
+	if (!err)
+		err = go_typing_settle(&t);
+	if (!err && hf_syms_has_dwarf(go->syms))
+		err = go_infer_types(&t, live, true);
 	if (!err)
 		err = go_typing_settle(&t);
 	if (!err) {

@@ -1,0 +1,223 @@
+/* What is left when all that is declared has been followed: what a stack holds in slots that DWARF knows no variable of. The
+ * function's variables, anywhere in it, are few: where the block has the size, pointers and contents of what one of them
+ * leads to, and of no other, it is that. */
+#include "infer.h"
+
+#include <stdlib.h>
+
+#define ROUNDS_MAX  8
+#define LEADS_MAX   256 /* types that one function's variables lead to */
+#define CAPTURE_MAX 256 /* bytes of a closure on a stack */
+
+/* What variables of a function may lead to: the types of whole blocks. */
+struct leads {
+	uint32_t shapes[LEADS_MAX];
+	size_t n;
+};
+
+static void add_lead(struct leads *leads, uint32_t shape)
+{
+	for (size_t i = 0; i < leads->n; i++)
+		if (leads->shapes[i] == shape)
+			return;
+	if (shape && leads->n < LEADS_MAX)
+		leads->shapes[leads->n++] = shape;
+}
+
+static void add_slot(struct go *go, const struct go_slot *slot, struct leads *leads)
+{
+	switch ((enum go_slot_kind)slot->kind) {
+	case GO_SLOT_POINTER:
+	case GO_SLOT_ATOMIC:
+		add_lead(leads, slot->type);
+		break;
+	case GO_SLOT_SLICE:
+		add_lead(leads, slot->type ? go_type_shape(go, GO_SHAPE_BACKING, slot->type, 0) : 0);
+		break;
+	case GO_SLOT_MAP:
+		if (go_type_get(go, slot->type)->group)
+			add_lead(leads, go_type_shape(go, GO_SHAPE_MAP_GROUPS, slot->type, 0));
+		break;
+	default:
+		break;
+	}
+}
+
+static struct hf_err *list_leads(struct go *go, uint64_t entry, struct leads *ret)
+{
+	const go_locals *all;
+
+	HF_TRY(go_variables_of(go, entry, &all));
+	hf_vec_each(all, local) {
+		const struct go_type *type = go_type_get(go, local->type);
+		const struct go_slot *slots;
+		uint32_t n;
+
+		/* What lies in memory of the heap itself, as it escapes, comes as a pointer to it. */
+		slots = go_type_slots(go, local->type, &n);
+		for (uint32_t i = 0; i < n && i < LEADS_MAX; i++)
+			add_slot(go, &slots[i], ret);
+		if (local->bare_pointer)
+			add_lead(ret, go_type_shape(go, GO_SHAPE_BACKING, type->elem, 0));
+	}
+	return NULL;
+}
+
+/* Values of a type from the start of a block to its end. */
+static bool all_fit(struct go_trial *x, uint32_t type)
+{
+	uint64_t size = go_type_get(x->t->go, type)->size;
+
+	for (uint64_t at = 0; size && at + size <= x->len; at += size)
+		if (!go_trial_fits(x, type, at))
+			return false;
+	return size > 0;
+}
+
+static bool shape_fits(struct go_trial *x, const struct go_span *span, uint32_t id)
+{
+	struct go *go = x->t->go;
+	const struct go_type *type = go_type_get(go, id), *elem;
+
+	switch (type->shape) {
+	case GO_SHAPE_VALUE:
+		return type->rtype && type->size && type->ptr_bytes && go_fits(span, type->size) &&
+		       !strstr(go_type_name(go, id), "go.shape.") && go_trial_fits(x, id, 0);
+	case GO_SHAPE_MAP_GROUPS:
+		return all_fit(x, go_type_get(go, type->elem)->group);
+	case GO_SHAPE_BACKING:
+		elem = go_type_get(go, type->elem);
+		return elem->rtype && elem->size && elem->ptr_bytes &&
+		       go_fits(span, x->len / elem->size * elem->size) && all_fit(x, type->elem);
+	default:
+		return false;
+	}
+}
+
+/* The one shape that a block fits; GO_NO_TYPE: none, or several. */
+static uint32_t only_lead(struct inference *in, uint32_t block, const struct leads *leads)
+{
+	const struct go_span *span;
+	struct go_trial x;
+	uint32_t found = GO_NO_TYPE;
+
+	go_block_addr(in->t->go, block, &span);
+	if (span->noscan || !go_trial_begin(in, block, &x))
+		return GO_NO_TYPE;
+	for (size_t i = 0; i < leads->n; i++) {
+		x.evidence = 0;
+		if (!shape_fits(&x, span, leads->shapes[i]) || !x.evidence)
+			continue;
+		if (found)
+			return GO_NO_TYPE;
+		found = leads->shapes[i];
+	}
+	in->checks += x.checks;
+	return found;
+}
+
+/* ---- closures on stacks ---------------------------------------------------------------------------------------------- */
+
+static bool fill_trial(struct inference *in, uint64_t addr, struct go_trial *ret, uint64_t *ret_words)
+{
+	struct go *go = in->t->go;
+	const void *p;
+
+	if (hf_err_ignore(hf_target_get(go->t, addr, CAPTURE_MAX, &in->scratch, &p)))
+		return false;
+	memset(ret_words, 0, CAPTURE_MAX / 64 + 8);
+	*ret = (struct go_trial){
+		.t = in->t, .u = in->u, .addr = addr, .bytes = p, .len = CAPTURE_MAX, .pointers = ret_words};
+	for (uint64_t at = 0; at < CAPTURE_MAX; at += 8)
+		if (go_find_block(go, hf_load_u64(ret->bytes + at)) != HF_NO_BLOCK)
+			ret_words[at / 512] |= 1ull << (at / 8 % 64);
+	return true;
+}
+
+/* What DWARF says is captured is one variable: it stands behind the code. Of several the order is not known, so that one
+ * of the heap's closures must tell. */
+static struct hf_err *infer_stack_closure(struct inference *in, uint64_t addr, uint64_t code)
+{
+	struct go *go = in->t->go;
+	const struct go_local *only = NULL;
+	const go_locals *all, *locals;
+	uint64_t words[CAPTURE_MAX / 64 + 1];
+	struct go_trial x;
+
+	HF_TRY(go_locals_at(go, code, &locals));
+	HF_TRY(go_variables_of(go, code, &all));
+	hf_vec_each(all, v) {
+		if (!v->outer || v->parameter || (only && !strcmp(only->name, v->name)))
+			continue;
+		if (only)
+			return NULL;
+		only = v;
+	}
+	if (!only || go_local_find(locals, 8, true) || !fill_trial(in, addr, &x, words) ||
+	    !go_trial_fits(&x, only->type, 8))
+		return NULL;
+	return hf_vec_push((go_locals *)locals,
+			   ((struct go_local){.name = *only->name == '&' ? only->name + 1 : only->name,
+					      .type = only->type,
+					      .cfa_offset = 8,
+					      .size = (uint32_t)hf_min(go_type_get(go, only->type)->size,
+								       (uint64_t)UINT32_MAX),
+					      .captured = true}));
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------------- */
+
+static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root *root,
+				 const struct go_frame *frame, uint32_t block)
+{
+	struct go *go = in->t->go;
+	struct leads leads = {.n = 0};
+	uint64_t code, offset;
+	uint32_t type;
+
+	if (go_stack_closure(go, root->slot, &code, &offset)) {
+		HF_TRY(infer_stack_closure(in, root->slot - offset, code));
+		HF_TRY(go_type_stack_closure(in->t, root));
+		HF_TRY(go_typing_drain(in->t));
+		if (go->block_type[block])
+			return NULL;
+		HF_TRY(list_leads(go, code, &leads));
+	}
+	HF_TRY(list_leads(go, frame->entry, &leads));
+	type = only_lead(in, block, &leads);
+	if (type)
+		go_set_type(in->t, block, type);
+	return in->t->err;
+}
+
+static struct hf_err *infer_stacks(struct inference *in)
+{
+	struct go *go = in->t->go;
+
+	for (size_t i = 0; i < go->stack_roots.n && !in->t->err; i++) {
+		const struct go_raw_root *root = &go->stack_roots.at[i];
+		uint32_t block = root->slot ? go_find_block(go, root->value) : HF_NO_BLOCK;
+
+		if (root->frame == UINT32_MAX || block == HF_NO_BLOCK || go->block_type[block] ||
+		    !(in->live[block / 8] >> (block % 8) & 1))
+			continue;
+		HF_TRY(infer_slot(in, root, &go->frames.at[root->frame], block));
+		HF_TRY(go_typing_drain(in->t));
+	}
+	return in->t->err;
+}
+
+struct hf_err *go_infer_rest(struct inference *in)
+{
+	size_t before = SIZE_MAX;
+
+	/* Each round but the last types something new. */
+	for (int round = 0; round < ROUNDS_MAX && in->t->queue.n != before; round++) {
+		before = in->t->queue.n;
+		HF_TRY(go_infer_closures(in));
+		HF_TRY(go_typing_settle(in->t));
+		HF_TRY(infer_stacks(in));
+		HF_TRY(go_typing_settle(in->t));
+	}
+	return NULL;
+}
