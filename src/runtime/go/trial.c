@@ -204,6 +204,7 @@ static bool slot_fits(struct go_trial *x, const struct go_slot *slot, uint64_t o
 	case GO_SLOT_FUNC:
 		return !value || func_fits(x, value);
 	case GO_SLOT_COUNTED:
+	case GO_SLOT_REFLECT:
 	case GO_SLOT_ARRAY:
 		break;
 	}

@@ -44,6 +44,7 @@ void go_types_destroy(struct go *go)
 	hf_map64_deinit(&types->by_shape);
 	hf_map64_deinit(&types->masks);
 	hf_map64_deinit(&types->unknown);
+	hf_map64_deinit(&types->chans);
 	hf_arena_deinit(&types->arena);
 	hf_free(types);
 	go->types = NULL;
@@ -143,6 +144,17 @@ uint32_t go_type_shape(struct go *go, enum go_shape shape, uint32_t elem, uint64
 	id = go_types_add(go, &(struct go_type){.shape = shape, .elem = elem, .code = code, .decoded = true});
 	remember(go, &go->types->by_shape, key, id);
 	return id;
+}
+
+bool go_type_is_shaped(struct go *go, uint32_t id)
+{
+	struct go_type *row = go_types_row(go, id);
+
+	if (!row->shaped_tried) {
+		row->shaped_tried = true;
+		row->is_shaped = strstr(go_type_name(go, id), "go.shape.") != NULL;
+	}
+	return row->is_shaped;
 }
 
 uint32_t go_eface_type(struct go *go, uint64_t word)
@@ -248,17 +260,40 @@ static bool is_apart_interface(struct go *go, uint32_t id, const struct go_type 
 	return false;
 }
 
+/* The runtime's atomic pointers say by their name alone what to. Source: Go 1.20-1.27 internal/runtime/atomic
+ * (runtime/internal/atomic up to 1.22), Pointer[T]. */
+static bool is_runtime_pointer(struct go *go, uint32_t id, const struct go_type *type, uint32_t *ret_elem)
+{
+	const char *name = type->size == 8 ? go_type_name(go, id) : "", *args;
+	char elem[256];
+	size_t n;
+
+	if (strncmp(name, "internal/runtime/atomic.Pointer[", 32) &&
+	    strncmp(name, "runtime/internal/atomic.Pointer[", 32))
+		return false;
+	args = name + 32;
+	n = strlen(args);
+	if (n < 2 || n > sizeof(elem) || args[n - 1] != ']')
+		return false;
+	snprintf(elem, sizeof(elem), "%.*s", (int)(n - 1), args);
+	*ret_elem = go_type_of_dwarf(go, hf_syms_find_type(go->syms, elem));
+	return *ret_elem != GO_NO_TYPE;
+}
+
 static bool is_empty_interface(const struct go_type *type)
 {
 	return type->kind == GO_KIND_INTERFACE && !type->count;
 }
 
-static void slots_of_scalar(const struct go_type *type, uint32_t id, uint64_t offset, struct slot_list *list)
+static void slots_of_scalar(struct go *go, const struct go_type *type, uint32_t id, uint64_t offset,
+			    struct slot_list *list)
 {
 	switch (type->kind) {
 	case GO_KIND_POINTER:
 	case GO_KIND_UNSAFE_POINTER:
-		add_slot(list, GO_SLOT_POINTER, offset, type->elem);
+		/* The shape of pointers, *uint8, stands for any. */
+		add_slot(list, GO_SLOT_POINTER, offset,
+			 type->elem && !strncmp(go_type_name(go, id), "go.shape.", 9) ? GO_NO_TYPE : type->elem);
 		break;
 	case GO_KIND_SLICE:
 		add_slot(list, GO_SLOT_SLICE, offset, type->elem);
@@ -281,6 +316,12 @@ static void slots_of_scalar(const struct go_type *type, uint32_t id, uint64_t of
 	default:
 		break;
 	}
+}
+
+/* {typ_ *abi.Type, ptr unsafe.Pointer, flag}. Source: Go 1.20-1.27 reflect/value.go. */
+static bool is_reflect_value(struct go *go, uint32_t id, const struct go_type *type)
+{
+	return type->size == 24 && type->members_n == 3 && !strcmp(go_type_name(go, id), "reflect.Value");
 }
 
 /* sync.Pool {noCopy, local, localSize, victim, victimSize, New}: arrays of poolLocal behind unsafe pointers.
@@ -324,7 +365,9 @@ static void slots_of_struct(struct go *go, uint32_t id, struct slot_list *list)
 		bool is_empty;
 
 		list->failed = steps > STEPS_MAX;
-		if (stack[depth - 1].member == 0 && is_atomic_pointer(go, type, &at, &elem)) {
+		if (stack[depth - 1].member == 0 &&
+		    (is_runtime_pointer(go, stack[depth - 1].type, type, &elem) ||
+		     is_atomic_pointer(go, type, &at, &elem))) {
 			add_slot(list, GO_SLOT_ATOMIC, base + at, elem);
 			depth--;
 			continue;
@@ -332,6 +375,11 @@ static void slots_of_struct(struct go *go, uint32_t id, struct slot_list *list)
 		if (stack[depth - 1].member == 0 &&
 		    is_apart_interface(go, stack[depth - 1].type, type, &is_empty)) {
 			add_slot(list, is_empty ? GO_SLOT_EFACE : GO_SLOT_IFACE, base, stack[depth - 1].type);
+			depth--;
+			continue;
+		}
+		if (stack[depth - 1].member == 0 && is_reflect_value(go, stack[depth - 1].type, type)) {
+			add_slot(list, GO_SLOT_REFLECT, base, stack[depth - 1].type);
 			depth--;
 			continue;
 		}
@@ -356,7 +404,7 @@ static void slots_of_struct(struct go *go, uint32_t id, struct slot_list *list)
 			if (inner->count && inner->ptr_bytes)
 				add_slot(list, GO_SLOT_ARRAY, base + member->offset, member->type);
 		} else {
-			slots_of_scalar(inner, member->type, base + member->offset, list);
+			slots_of_scalar(go, inner, member->type, base + member->offset, list);
 		}
 	}
 }
@@ -373,7 +421,7 @@ const struct go_slot *go_type_slots(struct go *go, uint32_t id, uint32_t *ret_n)
 		else if (type->kind == GO_KIND_ARRAY && type->count && type->ptr_bytes)
 			add_slot(&list, GO_SLOT_ARRAY, 0, id);
 		else
-			slots_of_scalar(type, id, 0, &list);
+			slots_of_scalar(go, type, id, 0, &list);
 		if (list.failed)
 			go_damage_add(&go->damage[GO_DAMAGE_DESCRIPTORS], type->rtype);
 		kept = hf_arena_alloc(&go->types->arena, list.slots.n * sizeof(*kept));

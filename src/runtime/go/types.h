@@ -71,6 +71,7 @@ enum go_slot_kind {
 	GO_SLOT_FUNC,
 	GO_SLOT_ATOMIC,  /* sync/atomic.Pointer[elem] */
 	GO_SLOT_COUNTED, /* unsafe.Pointer to an array of elem, its length in the next word: sync.Pool */
+	GO_SLOT_REFLECT, /* reflect.Value: a type, a pointer, flags */
 	GO_SLOT_ARRAY,   /* a nested array: type says what of, and how many */
 };
 struct go_slot {
@@ -84,7 +85,7 @@ struct go_type {
 	uint32_t dwarf; /* hf_type id; 0: only the descriptor is known */
 	enum go_shape shape;
 	uint8_t kind; /* enum go_kind */
-	bool direct_iface, name_tried, decoded, trie_tried, is_trie;
+	bool direct_iface, name_tried, decoded, trie_tried, is_trie, shaped_tried, is_shaped;
 	uint64_t size, ptr_bytes;
 	uint32_t elem;       /* pointer, slice, array, chan; map: element; shapes: as there */
 	uint32_t key, group; /* map: key; group (Swiss) or bucket (old) */
@@ -116,6 +117,8 @@ struct hf_err *go_types_check(struct go *go) HF_CHECKED;
 /* As the language writes it, with full package paths: "map[string]*main.Session"; "?" for GO_NO_TYPE. Valid while the
  * runtime lives. */
 const char *go_type_name(struct go *go, uint32_t id);
+/* True where the compiler's shape of a type parameter is in it, not what the parameter stands for. */
+bool go_type_is_shaped(struct go *go, uint32_t id);
 /* False for synthetic descriptors outside of all modules: their names mean nothing. */
 bool go_types_module_of(const struct go *go, uint64_t rtype);
 

@@ -38,6 +38,9 @@ static bool says_more(struct go *go, uint32_t type, uint32_t than)
 {
 	const struct go_type *a = go_type_get(go, type), *b = go_type_get(go, than);
 
+	/* What a generic function calls it is less than what others do. */
+	if (go_type_is_shaped(go, than) && !go_type_is_shaped(go, type) && a->shape != GO_SHAPE_PART)
+		return true;
 	return a->shape > GO_SHAPE_STRING && a->shape != GO_SHAPE_PART &&
 	       (b->shape == GO_SHAPE_VALUE || b->shape == GO_SHAPE_BACKING);
 }
@@ -89,9 +92,13 @@ static bool is_trie_node(struct go *go, uint32_t type)
 
 void go_offer_pointer(struct typing *t, uint64_t value, uint32_t elem)
 {
+	uint32_t chan;
+
 	if (!value || !elem)
 		return;
-	if (is_trie_node(t->go, elem))
+	if (go_is_named(t->go, elem, &t->hchan, "runtime.hchan") && (chan = go_chan_at(t->go, value)))
+		go_offer_chan(t, value, chan);
+	else if (is_trie_node(t->go, elem))
 		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_TRIE_NODE, elem, 0), 0);
 	else
 		go_offer(t, value, elem, go_type_get(t->go, elem)->size);
@@ -106,7 +113,7 @@ static void offer_array(struct typing *t, uint64_t value, uint32_t elem, uint64_
 	go_offer(t, value, go_type_shape(t->go, GO_SHAPE_BACKING, elem, 0), size);
 }
 
-static void offer_chan(struct typing *t, uint64_t value, uint32_t chan)
+void go_offer_chan(struct typing *t, uint64_t value, uint32_t chan)
 {
 	struct go *go = t->go;
 	const struct go_type *elem = go_type_get(go, go_type_get(go, chan)->elem);
@@ -145,6 +152,19 @@ static void visit_interface(struct typing *t, uint32_t dynamic, const uint8_t *d
 		go_offer(t, hf_load_u64(data), dynamic, type->size);
 }
 
+/* Source: Go 1.20-1.27 reflect/value.go, flagIndir: ptr leads to the value; otherwise it is the value. */
+#define REFLECT_INDIRECT (1u << 7)
+
+static void visit_reflect_value(struct typing *t, uint32_t type, const uint8_t *value, unsigned depth)
+{
+	if (!type)
+		return;
+	if (hf_load_u64(value + 16) & REFLECT_INDIRECT)
+		go_offer_pointer(t, hf_load_u64(value + 8), type);
+	else
+		go_visit_value(t, type, (struct place){value + 8, 8}, depth + 1);
+}
+
 static void visit_array(struct typing *t, uint32_t array, struct place p, unsigned depth)
 {
 	const struct go_type *type = go_type_get(t->go, array);
@@ -158,7 +178,7 @@ static void visit_array(struct typing *t, uint32_t array, struct place p, unsign
 const uint8_t go_slot_size[] = {
 	[GO_SLOT_POINTER] = 8, [GO_SLOT_SLICE] = 24,   [GO_SLOT_STRING] = 16, [GO_SLOT_EFACE] = 16,
 	[GO_SLOT_IFACE] = 16,  [GO_SLOT_MAP] = 8,      [GO_SLOT_CHAN] = 8,    [GO_SLOT_FUNC] = 8,
-	[GO_SLOT_ATOMIC] = 8,  [GO_SLOT_COUNTED] = 16, [GO_SLOT_ARRAY] = 0,
+	[GO_SLOT_ATOMIC] = 8,  [GO_SLOT_COUNTED] = 16, [GO_SLOT_REFLECT] = 24, [GO_SLOT_ARRAY] = 0,
 };
 
 void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth)
@@ -203,10 +223,13 @@ void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p,
 				 map_header_size(t->go));
 		break;
 	case GO_SLOT_CHAN:
-		offer_chan(t, value, slot->type);
+		go_offer_chan(t, value, slot->type);
 		break;
 	case GO_SLOT_FUNC:
 		go_offer_closure(t, value);
+		break;
+	case GO_SLOT_REFLECT:
+		visit_reflect_value(t, go_eface_type(t->go, value), at, depth);
 		break;
 	case GO_SLOT_ARRAY:
 		break;
@@ -279,6 +302,8 @@ static void visit_old_map(struct typing *t, uint32_t map, struct place p)
 	check_part(t, word(p, go_off(go, HMAP_OLDBUCKETS)), 0, GO_DAMAGE_MAPS);
 	go_offer(t, word(p, go_off(go, HMAP_BUCKETS)), groups, 0);
 	go_offer(t, word(p, go_off(go, HMAP_OLDBUCKETS)), groups, 0);
+	go_offer_pointer(t, word(p, go_off(go, HMAP_EXTRA)),
+			 go_type_of_dwarf(go, hf_syms_find_type(go->syms, "runtime.mapextra")));
 }
 
 static void visit_groups(struct typing *t, uint32_t map, struct place p)
@@ -363,6 +388,8 @@ void go_visit_shape(struct typing *t, uint32_t id, struct place p)
 	case GO_SHAPE_VALUE:
 	case GO_SHAPE_PART:
 		go_visit_value(t, type->shape == GO_SHAPE_PART ? type->elem : id, p, 0);
+		if (go_is_named(t->go, id, &t->sudog, "runtime.sudog"))
+			go_visit_sudog(t, p);
 		break;
 	case GO_SHAPE_BACKING:
 	case GO_SHAPE_CHAN_BUF:
@@ -464,9 +491,19 @@ static bool is_better(const struct view *a, const struct view *b)
 	return a->size != b->size ? a->size > b->size : a->offset < b->offset;
 }
 
-static uint32_t weak_type(struct go *go, const struct view *view, const struct go_span *span)
+static uint32_t weak_type(struct go *go, struct view *view, const struct go_span *span)
 {
 	const struct go_type *type = go_type_get(go, view->type);
+	uint32_t outer;
+
+	if (type->shape == GO_SHAPE_VALUE &&
+	    (outer = go_container_of(go, view->type,
+				     go_block_addr(go, view->block, &span) + go_header_size(span) +
+					     view->offset,
+				     view->offset, span))) {
+		view->offset = 0;
+		return outer;
+	}
 
 	/* A slice or substring is a window on an array or string of its kind. */
 	if ((type->shape == GO_SHAPE_BACKING || type->shape == GO_SHAPE_STRING) &&

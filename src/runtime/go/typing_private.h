@@ -20,7 +20,7 @@ struct typing {
 	struct hf_map64 outside_seen;           /* type and address -> bytes visited */
 	struct hf_scratch scratch, outside_scratch;
 	struct hf_err *err;
-	bool weak_phase;
+	uint32_t hchan, sudog; /* types of these names; UINT32_MAX: not looked up yet */
 	bool garbage;   /* what is visited now may be: it may lead to what was freed */
 	uint64_t slots; /* of the value that is visited, as many as may still be looked at */
 };
@@ -50,6 +50,17 @@ bool go_is_outside(const struct typing *t, uint64_t addr);
 void go_visit_outside(struct typing *t); /* those that were offered */
 void go_offer_pointer(struct typing *t, uint64_t value, uint32_t elem);
 void go_offer_closure(struct typing *t, uint64_t value);
+void go_offer_chan(struct typing *t, uint64_t value, uint32_t chan);
+/* typing_runtime.c */
+bool go_is_named(struct go *go, uint32_t type, uint32_t *cache, const char *name);
+/* What holds a value of a type, at addr, at an offset of its block; GO_NO_TYPE: not known. */
+uint32_t go_container_of(struct go *go, uint32_t type, uint64_t addr, uint64_t offset,
+			 const struct go_span *span);
+/* The type of the channel whose hchan is at addr; GO_NO_TYPE: it is none. */
+uint32_t go_chan_at(struct go *go, uint64_t addr);
+void go_visit_sudog(struct typing *t, struct place p);
+void go_visit_special(struct typing *t, const struct go_special_record *s);
+struct hf_err *go_type_reflect_names(struct typing *t) HF_CHECKED; /* when all else has its type */
 /* Offers all that a value, or one slot of it, leads to. */
 void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth);
 void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth);

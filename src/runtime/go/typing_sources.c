@@ -219,6 +219,7 @@ static void type_specials(struct typing *t)
 		if (s->kind == GO_SPECIAL_FINALIZER && s->object_type)
 			go_offer_pointer(t, s->object,
 					 go_type_get(t->go, go_type_of_rtype(t->go, s->object_type))->elem);
+		go_visit_special(t, s);
 		if (s->kind != GO_SPECIAL_WEAK) {
 			go_offer_closure(t, s->fn);
 			go_offer_closure(t, s->more[0]);
@@ -239,7 +240,7 @@ static void queue_dead(struct typing *t, const uint8_t *live)
 struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 {
 	struct go *go = (struct go *)rt;
-	struct typing t = {.go = go};
+	struct typing t = {.go = go, .hchan = UINT32_MAX, .sudog = UINT32_MAX};
 	struct hf_err *err;
 
 	go->block_type = hf_calloc(go->blocks, sizeof(uint32_t));
@@ -256,6 +257,8 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 		err = go_infer_types(&t, live, false);
 	if (!err)
 		err = go_typing_settle(&t);
+	if (!err)
+		err = go_type_reflect_names(&t);
 	if (!err && hf_syms_has_dwarf(go->syms))
 		err = go_infer_types(&t, live, true);
 	if (!err)

@@ -1,0 +1,221 @@
+/* What the runtime's own structures lead to by pointers without a type: timers, waiters of channels, cleanups, weak
+ * pointers, names that reflection has made. */
+#include "types_private.h"
+#include "typing_private.h"
+
+#define TIMER_NAME    "runtime.timer"
+#define REFLECT_STEPS (1u << 20) /* blocks of the map of names that reflection made */
+
+/* ---- parts of larger structures ------------------------------------------------------------------------------------ */
+
+static bool member_offset(struct go *go, uint32_t type, const char *name, uint64_t *ret)
+{
+	const struct go_type *row = go_type_get(go, type);
+
+	for (uint32_t i = 0; i < row->members_n; i++)
+		if (!strcmp(row->members[i].name, name)) {
+			*ret = row->members[i].offset;
+			return true;
+		}
+	return false;
+}
+
+/* A timer with a period is a Ticker's. */
+static bool is_periodic(struct go *go, uint32_t timer, uint64_t addr)
+{
+	uint64_t at, period;
+
+	return member_offset(go, timer, "period", &at) &&
+	       !hf_err_ignore(hf_target_read_u64(go->t, addr + at, &period)) && period;
+}
+
+/* What time.NewTimer, AfterFunc and NewTicker allocate since 1.23: runtime.timeTimer, in which the program sees a
+ * time.Timer or time.Ticker. It gets their name. */
+static uint32_t time_timer(struct go *go, bool ticker)
+{
+	uint32_t *made = ticker ? &go->types->ticker : &go->types->timer;
+	struct go_type row;
+	uint32_t inner = go_type_of_dwarf(go, hf_syms_find_type(go->syms, "runtime.timeTimer"));
+
+	if (*made || !inner)
+		return *made;
+	row = *go_type_get(go, inner);
+	row.name = ticker ? "time.Ticker" : "time.Timer";
+	row.name_tried = true;
+	*made = go_types_add(go, &row);
+	return *made;
+}
+
+/* Timers of the runtime's that are parts of those of package time. Source: Go 1.23-1.27 runtime/time.go, timeTimer; up to
+ * 1.22 time/sleep.go, Timer {C, r}, and tick.go, Ticker, alike. */
+uint32_t go_container_of(struct go *go, uint32_t type, uint64_t addr, uint64_t offset,
+			 const struct go_span *span)
+{
+	const char *name = go_type_name(go, type);
+	bool is_new = go->layout.minor >= 23, is_outer = is_new && (!strcmp(name, "time.Timer") ||
+								    !strcmp(name, "time.Ticker"));
+	uint32_t timer, outer;
+	uint64_t at;
+
+	if (!is_outer && strcmp(name, TIMER_NAME) && strcmp(name, "time.runtimeTimer"))
+		return GO_NO_TYPE;
+	timer = go_type_of_dwarf(go, hf_syms_find_type(go->syms, TIMER_NAME));
+	outer = go_type_of_dwarf(
+		go, hf_syms_find_type(go->syms, is_new ? "runtime.timeTimer" : "time.Timer"));
+	if (!timer || !outer || !member_offset(go, outer, is_new ? "timer" : "r", &at) ||
+	    offset != (is_outer ? 0 : at) || !go_fits(span, go_type_get(go, outer)->size))
+		return GO_NO_TYPE;
+	addr = is_outer ? addr + at : addr;
+	if (is_new)
+		return time_timer(go, is_periodic(go, timer, addr));
+	if (!is_periodic(go, timer, addr))
+		return outer;
+	return go_type_of_dwarf(go, hf_syms_find_type(go->syms, "time.Ticker"));
+}
+
+/* ---- channels ---------------------------------------------------------------------------------------------------------- */
+
+/* A channel of which only the runtime's structure is known names its element's type. Source: Go 1.20-1.27
+ * runtime/chan.go, hchan. GO_NO_TYPE: it cannot be read. */
+uint32_t go_chan_at(struct go *go, uint64_t addr)
+{
+	uint64_t rtype, found;
+	uint32_t elem, id;
+	char name[512];
+
+	if (!go_has(go, HCHAN_ELEMTYPE) ||
+	    hf_err_ignore(hf_target_read_u64(go->t, addr + (uint64_t)go_off(go, HCHAN_ELEMTYPE), &rtype)) ||
+	    !go_types_module_of(go, rtype) || !(elem = go_type_of_rtype(go, rtype)))
+		return GO_NO_TYPE;
+	if (hf_map64_find(&go->types->chans, elem, &found))
+		return (uint32_t)found;
+	snprintf(name, sizeof(name), "chan %s", go_type_name(go, elem));
+	id = go_type_of_dwarf(go, hf_syms_find_type(go->syms, name));
+	if (!id || go_type_get(go, id)->kind != GO_KIND_CHAN) {
+		char *kept = hf_arena_strndup(&go->types->arena, name, strlen(name));
+
+		id = go_types_add(go, &(struct go_type){.name = kept ? kept : "chan ?",
+							.name_tried = true,
+							.decoded = true,
+							.kind = GO_KIND_CHAN,
+							.elem = elem,
+							.size = 8,
+							.ptr_bytes = 8});
+	}
+	if (hf_err_ignore(hf_map64_put(&go->types->chans, elem, id)))
+		go->types->failed = true;
+	return id;
+}
+
+bool go_is_named(struct go *go, uint32_t type, uint32_t *cache, const char *name)
+{
+	if (*cache == UINT32_MAX)
+		*cache = go_type_of_dwarf(go, hf_syms_find_type(go->syms, name));
+	return type && type == *cache;
+}
+
+/* A goroutine that waits for a channel: `elem` is where the value is, or goes, mostly on its stack. Since 1.26 pointers
+ * are two words, {vp, vu}: the second is always set. Source: Go 1.20-1.27 runtime/runtime2.go, sudog. */
+void go_visit_sudog(struct typing *t, struct place p)
+{
+	struct go *go = t->go;
+	uint64_t second = go->layout.minor >= 26 ? 8 : 0, elem, chan;
+	uint32_t type;
+	uint64_t elem_at, chan_at;
+
+	if (!go_has(go, SUDOG_ELEM) || !go_has(go, SUDOG_C))
+		return;
+	elem_at = (uint64_t)go_off(go, SUDOG_ELEM) + second;
+	chan_at = (uint64_t)go_off(go, SUDOG_C) + second;
+	if (chan_at + 8 > p.len || elem_at + 8 > p.len)
+		return;
+	elem = hf_load_u64(p.bytes + elem_at);
+	chan = hf_load_u64(p.bytes + chan_at);
+	type = chan ? go_chan_at(go, chan) : GO_NO_TYPE;
+	if (!type)
+		return;
+	go_offer_chan(t, chan, type);
+	go_offer_pointer(t, elem, go_type_get(go, type)->elem);
+}
+
+/* ---- specials ----------------------------------------------------------------------------------------------------------- */
+
+/* The type of a function's first parameter; GO_NO_TYPE: it has none, or of a shape alone. */
+static uint32_t first_parameter(struct go *go, uint64_t funcval)
+{
+	const go_locals *all;
+	uint64_t code;
+
+	if (hf_err_ignore(hf_target_read_u64(go->t, funcval, &code)) ||
+	    hf_err_ignore(go_variables_of(go, code, &all)))
+		return GO_NO_TYPE;
+	hf_vec_each(all, local)
+		if (local->parameter && strncmp(local->name, "~r", 2) && strcmp(local->name, ".dict"))
+			return go_type_is_shaped(go, local->type) || local->bare_pointer ? GO_NO_TYPE
+											  : local->type;
+	return GO_NO_TYPE;
+}
+
+/* Source: Go 1.26 runtime/mcleanup.go, cleanupFn {call, fn, arg}: arg leads to a copy of what fn is called with. */
+void go_visit_special(struct typing *t, const struct go_special_record *s)
+{
+	struct hf_field handle;
+
+	if (s->kind == GO_SPECIAL_CLEANUP && s->more[1])
+		go_offer_pointer(t, s->more[1], first_parameter(t->go, s->fn));
+	if (s->kind == GO_SPECIAL_WEAK && hf_syms_find_field(t->go->syms, "runtime.specialWeakHandle",
+							     "handle", &handle))
+		go_offer_pointer(t, s->fn,
+				 go_type_get(t->go, go_type_of_dwarf(t->go, handle.type))->elem);
+}
+
+/* ---- reflect ------------------------------------------------------------------------------------------------------------ */
+
+struct names {
+	struct typing *t;
+	HF_VEC(uint32_t) queue;
+};
+
+/* runtime.reflectOffs.m leads by number to what reflection has made: code, types, and names, which have no pointers. */
+static bool visit_name(void *arg, uint64_t slot, uint64_t value)
+{
+	struct names *n = arg;
+	struct go *go = n->t->go;
+	uint32_t block = go_find_block(go, value), byte;
+
+	(void)slot;
+	if (block == HF_NO_BLOCK)
+		return true;
+	if (go->block_type[block]) {
+		enum go_shape shape = go_type_get(go, go->block_type[block])->shape;
+
+		if (shape >= GO_SHAPE_MAP_DIR && shape <= GO_SHAPE_MAP_GROUPS && n->queue.n < REFLECT_STEPS)
+			n->t->err = hf_vec_push(&n->queue, block);
+		return !n->t->err;
+	}
+	byte = go_type_of_dwarf(go, hf_syms_find_type(go->syms, "uint8"));
+	if (byte && go_find_span(go, value)->noscan)
+		go_set_type(n->t, block, go_type_shape(go, GO_SHAPE_BACKING, byte, 0));
+	return !n->t->err;
+}
+
+struct hf_err *go_type_reflect_names(struct typing *t)
+{
+	struct names n = {.t = t};
+	struct hf_variable variable;
+	uint64_t at, map;
+	uint32_t block;
+
+	if (!hf_syms_find_variable(t->go->syms, "runtime.reflectOffs", &variable) ||
+	    !member_offset(t->go, go_type_of_dwarf(t->go, variable.type), "m", &at) ||
+	    hf_err_ignore(hf_target_read_u64(t->go->t, variable.addr + at, &map)) ||
+	    (block = go_find_block(t->go, map)) == HF_NO_BLOCK ||
+	    go_type_get(t->go, t->go->block_type[block])->shape != GO_SHAPE_MAP)
+		return t->err;
+	t->err = hf_vec_push(&n.queue, block);
+	/* A block may come again, by another table or overflow bucket: the bound is on all of them. */
+	for (size_t i = 0; i < n.queue.n && !t->err; i++)
+		t->err = go_walk_pointers(t->go, n.queue.at[i], visit_name, &n);
+	hf_vec_deinit(&n.queue);
+	return t->err;
+}
