@@ -62,6 +62,7 @@ struct hf_err *go_infer_types(struct typing *t, const uint8_t *live, bool sure) 
 /* {F uintptr, ...}: what a function value is made as. */
 bool go_is_closure_struct(struct go *go, const struct go_type *type);
 struct hf_err *go_infer_closures(struct inference *in) HF_CHECKED; /* infer_closures.c */
+struct hf_err *go_infer_shapes(struct inference *in) HF_CHECKED;   /* infer_shapes.c */
 /* infer_rest.c: what closures capture, by the structures that the compiler made for them; what stacks hold, by the types
  * of the function's variables. */
 struct hf_err *go_infer_rest(struct inference *in) HF_CHECKED;

@@ -207,13 +207,40 @@ static struct hf_err *infer_stacks(struct inference *in)
 	return in->t->err;
 }
 
+/* Each worker of the collector keeps a node, by a variable that its stack does not name. Source: Go 1.20-1.27
+ * runtime/mgc.go, gcBgMarkWorker; padded since 1.27. */
+static struct hf_err *type_gc_workers(struct inference *in)
+{
+	struct go *go = in->t->go;
+	uint32_t type = GO_NO_TYPE;
+
+	hf_vec_each(&in->u->types, id)
+		if (go_type_get(go, *id)->kind == GO_KIND_STRUCT &&
+		    !strncmp(go_type_name(go, *id), "runtime.gcBgMarkWorkerNode", 26) &&
+		    go_type_get(go, *id)->size > go_type_get(go, type)->size)
+			type = *id;
+	for (size_t i = 0; i < go->stack_roots.n && type && !in->t->err; i++) {
+		const struct go_raw_root *root = &go->stack_roots.at[i];
+		uint32_t block = go_find_block(go, root->value);
+		struct go_func f;
+
+		if (root->frame != UINT32_MAX && block != HF_NO_BLOCK && !go->block_type[block] &&
+		    go_find_func(go, go->frames.at[root->frame].entry, &f) &&
+		    !strcmp(f.name, "runtime.gcBgMarkWorker"))
+			go_offer(in->t, root->value, type, go_type_get(go, type)->size);
+	}
+	return in->t->err;
+}
+
 struct hf_err *go_infer_rest(struct inference *in)
 {
 	size_t before = SIZE_MAX;
 
+	HF_TRY(type_gc_workers(in));
 	/* Each round but the last types something new. */
 	for (int round = 0; round < ROUNDS_MAX && in->t->queue.n != before; round++) {
 		before = in->t->queue.n;
+		HF_TRY(go_infer_shapes(in));
 		HF_TRY(go_infer_closures(in));
 		HF_TRY(go_typing_settle(in->t));
 		HF_TRY(infer_stacks(in));

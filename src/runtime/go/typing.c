@@ -77,7 +77,7 @@ static uint64_t map_header_size(const struct go *go)
 	return (uint64_t)hf_max(go->layout.swiss_maps ? go_off(go, MAP_SIZE) : go_off(go, HMAP_SIZE), 48);
 }
 
-/* internal/sync.HashTrieMap's nodes: what they are shows only when one looks. */
+/* The nodes of internal/sync.HashTrieMap, and of package unique's (since 1.25): what they are shows only when one looks. */
 static bool is_trie_node(struct go *go, uint32_t type)
 {
 	struct go_type *row = (struct go_type *)go_type_get(go, type);
@@ -85,7 +85,8 @@ static bool is_trie_node(struct go *go, uint32_t type)
 	if (!row->trie_tried) {
 		row->trie_tried = true;
 		row->is_trie = row->kind == GO_KIND_STRUCT &&
-			       !strncmp(go_type_name(go, type), "internal/sync.node[", 19);
+			       (!strncmp(go_type_name(go, type), "internal/sync.node[", 19) ||
+				!strncmp(go_type_name(go, type), "unique.node[", 12));
 	}
 	return row->is_trie;
 }
@@ -346,28 +347,6 @@ static void visit_closure(struct typing *t, uint64_t code, struct place p)
 				       (struct place){p.bytes + local->cfa_offset,
 						      p.len - (uint64_t)local->cfa_offset},
 				       0);
-}
-
-/* The type behind a trie node: an entry where its first byte says so, otherwise an inner node. DWARF knows them by
- * name, at times only in their go.shape form. Source: Go 1.24-1.27 internal/sync/hashtriemap.go. */
-uint32_t go_trie_type(struct go *go, uint32_t node, bool is_entry)
-{
-	const char *args = strchr(go_type_name(go, node), '[');
-	char name[256];
-	uint32_t dwarf;
-
-	if (!args)
-		return GO_NO_TYPE;
-	if (node == go->types->trie_node)
-		return is_entry ? go->types->trie_entry : go->types->trie_inner;
-	snprintf(name, sizeof(name), "internal/sync.%s%s", is_entry ? "entry" : "indirect", args);
-	dwarf = hf_syms_find_type(go->syms, name);
-	if (!dwarf && !strcmp(args, "[interface {},interface {}]")) {
-		snprintf(name, sizeof(name), "internal/sync.%s[go.shape.interface {},go.shape.interface {}]",
-			 is_entry ? "entry" : "indirect");
-		dwarf = hf_syms_find_type(go->syms, name);
-	}
-	return go_type_of_dwarf(go, dwarf);
 }
 
 static void visit_elements(struct typing *t, uint32_t elem, struct place p)

@@ -156,6 +156,42 @@ static uint32_t first_parameter(struct go *go, uint64_t funcval)
 	return GO_NO_TYPE;
 }
 
+/* In 1.24 and 1.25 a cleanup is a closure of generic code, which knows its argument by shape: the function that it will be
+ * called with knows it better. Source: Go 1.24 runtime/mcleanup.go, AddCleanup. */
+static void visit_cleanup_closure(struct typing *t, uint64_t funcval)
+{
+	struct go *go = t->go;
+	const struct go_local *cleanup = NULL, *arg = NULL;
+	const go_locals *locals;
+	uint64_t code, fn, at;
+	uint32_t type;
+
+	if (hf_err_ignore(hf_target_read_u64(go->t, funcval, &code)) ||
+	    hf_err_ignore(go_locals_at(go, code, &locals)))
+		return;
+	hf_vec_each(locals, local) {
+		if (!local->captured || !local->name)
+			continue;
+		cleanup = !strcmp(local->name, "cleanup") ? local : cleanup;
+		arg = !strcmp(local->name, "arg") || !strcmp(local->name, "&arg") ? local : arg;
+	}
+	if (!cleanup || !arg ||
+	    hf_err_ignore(hf_target_read_u64(go->t, funcval + (uint64_t)cleanup->cfa_offset, &fn)) ||
+	    !(type = first_parameter(go, fn)))
+		return;
+	at = funcval + (uint64_t)arg->cfa_offset;
+	if (*arg->name == '&') {
+		if (!hf_err_ignore(hf_target_read_u64(go->t, at, &at)))
+			go_offer_pointer(t, at, type);
+		return;
+	}
+	const void *p;
+	uint64_t size = go_type_get(go, type)->size;
+
+	if (size && size <= 4096 && !hf_err_ignore(hf_target_get(go->t, at, size, &t->scratch, &p)))
+		go_visit_value(t, type, (struct place){p, size}, 0);
+}
+
 /* Source: Go 1.26 runtime/mcleanup.go, cleanupFn {call, fn, arg}: arg leads to a copy of what fn is called with. */
 void go_visit_special(struct typing *t, const struct go_special_record *s)
 {
@@ -163,6 +199,8 @@ void go_visit_special(struct typing *t, const struct go_special_record *s)
 
 	if (s->kind == GO_SPECIAL_CLEANUP && s->more[1])
 		go_offer_pointer(t, s->more[1], first_parameter(t->go, s->fn));
+	else if (s->kind == GO_SPECIAL_CLEANUP)
+		visit_cleanup_closure(t, s->fn);
 	if (s->kind == GO_SPECIAL_WEAK && hf_syms_find_field(t->go->syms, "runtime.specialWeakHandle",
 							     "handle", &handle))
 		go_offer_pointer(t, s->fn,
