@@ -26,52 +26,97 @@ static bool members_agree(struct go *go, const struct go_type *shaped, const str
 	return true;
 }
 
-/* The one real type of that form; GO_NO_TYPE: none, or several. */
-static uint32_t real_type(struct inference *in, uint32_t shaped)
+#define REALS_MAX 32 /* types of one form */
+
+/* The real types of the form of one shape, in `reals` from `first` on. */
+struct form {
+	uint32_t first, n;
+};
+
+struct forms {
+	struct hf_map64 of; /* shaped type -> index into list */
+	HF_VEC(struct form) list;
+	HF_VEC(uint32_t) reals;
+};
+
+static struct hf_err *list_reals(struct inference *in, uint32_t shaped, struct forms *forms)
 {
 	struct go *go = in->t->go;
 	const struct go_type *type = go_type_get(go, shaped);
-	uint32_t found = GO_NO_TYPE;
+	struct form form = {.first = (uint32_t)forms->reals.n};
 
-	if (type->shape != GO_SHAPE_VALUE || type->kind != GO_KIND_STRUCT)
-		return GO_NO_TYPE;
 	hf_vec_each(&in->u->types, id) {
 		const struct go_type *real = go_type_get(go, *id);
 
+		if (type->shape != GO_SHAPE_VALUE || type->kind != GO_KIND_STRUCT)
+			break;
 		if (real->kind != GO_KIND_STRUCT || real->size != type->size ||
 		    real->members_n != type->members_n || go_type_is_shaped(go, *id) ||
 		    !names_agree(go_type_name(go, shaped), go_type_name(go, *id)) ||
 		    !members_agree(go, type, real))
 			continue;
+		HF_TRY(hf_vec_push(&forms->reals, *id));
+		form.n++;
+	}
+	/* Too many to try on each object. */
+	if (form.n > REALS_MAX)
+		form.n = 0;
+	HF_TRY(hf_map64_put(&forms->of, shaped, forms->list.n));
+	return hf_vec_push(&forms->list, form);
+}
+
+/* The one real type that a block fits; GO_NO_TYPE: none, or several. */
+static uint32_t real_type(struct inference *in, uint32_t block, const uint32_t *reals, uint32_t n)
+{
+	uint32_t found = GO_NO_TYPE;
+	struct go_trial x;
+
+	if (n < 2)
+		return n ? reals[0] : GO_NO_TYPE;
+	if (!go_trial_begin(in, block, &x))
+		return GO_NO_TYPE;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!go_trial_fits(&x, reals[i], 0))
+			continue;
 		if (found)
 			return GO_NO_TYPE;
-		found = *id;
+		found = reals[i];
 	}
+	in->checks += x.checks;
 	return found;
+}
+
+static struct hf_err *name_shapes(struct inference *in, struct forms *forms)
+{
+	struct go *go = in->t->go;
+
+	for (uint32_t block = 0; block < go->blocks; block++) {
+		uint32_t type = go->block_type[block];
+		uint64_t index;
+
+		if (!type || !go_type_is_shaped(go, type))
+			continue;
+		if (!hf_map64_find(&forms->of, type, &index)) {
+			HF_TRY(hf_interrupt_check());
+			index = forms->list.n;
+			HF_TRY(list_reals(in, type, forms));
+		}
+		type = real_type(in, block, forms->reals.at + forms->list.at[index].first,
+				 forms->list.at[index].n);
+		if (type)
+			go_set_type(in->t, block, type);
+		HF_TRY(in->t->err);
+	}
+	return NULL;
 }
 
 struct hf_err *go_infer_shapes(struct inference *in)
 {
-	struct go *go = in->t->go;
-	struct hf_map64 real = {0};
-	struct hf_err *err = NULL;
+	struct forms forms = {.list = {0}};
+	struct hf_err *err = name_shapes(in, &forms);
 
-	for (uint32_t block = 0; block < go->blocks && !err; block++) {
-		uint32_t type = go->block_type[block];
-		uint64_t found;
-
-		if (!type || !go_type_is_shaped(go, type))
-			continue;
-		if (!hf_map64_find(&real, type, &found)) {
-			err = hf_interrupt_check();
-			found = real_type(in, type);
-			if (!err)
-				err = hf_map64_put(&real, type, found);
-		}
-		if (found && !err)
-			go_set_type(in->t, block, (uint32_t)found);
-		err = err ? err : in->t->err;
-	}
-	hf_map64_deinit(&real);
+	hf_map64_deinit(&forms.of);
+	hf_vec_deinit(&forms.list);
+	hf_vec_deinit(&forms.reals);
 	return err;
 }

@@ -173,6 +173,23 @@ const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bo
 
 #define CLOSURE_WORDS 32
 
+/* False: what is known to be captured ends before. */
+static bool is_in_closure(struct go *go, uint64_t code, uint64_t offset)
+{
+	const go_locals *locals;
+	bool any = false;
+
+	if (hf_err_ignore(go_locals_at(go, code, &locals)))
+		return true;
+	hf_vec_each(locals, local) {
+		any = any || local->captured;
+		if (local->captured && local->cfa_offset >= 0 &&
+		    offset < (uint64_t)local->cfa_offset + hf_max(local->size, 8u))
+			return true;
+	}
+	return !any;
+}
+
 bool go_stack_closure(struct go *go, uint64_t slot, uint64_t *ret_code, uint64_t *ret_offset)
 {
 	for (uint64_t i = 1; i < CLOSURE_WORDS; i++) {
@@ -186,7 +203,7 @@ bool go_stack_closure(struct go *go, uint64_t slot, uint64_t *ret_code, uint64_t
 			continue;
 		*ret_code = word;
 		*ret_offset = i * 8;
-		return f.entry == word;
+		return f.entry == word && is_in_closure(go, word, i * 8);
 	}
 	return false;
 }

@@ -237,6 +237,35 @@ void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p,
 	}
 }
 
+static bool is_untyped_pointer(const struct go_slot *slot)
+{
+	return slot->kind == GO_SLOT_POINTER && !slot->type;
+}
+
+/* Two unsafe pointers, of which the first is to a type's descriptor: an interface, taken apart. What it leads to must be
+ * a whole block of that type. */
+static void visit_pair(struct typing *t, const struct go_slot *slot, struct place p)
+{
+	struct go *go = t->go;
+	const struct go_type *type;
+	const struct go_span *span;
+	uint64_t word, data;
+	uint32_t dynamic;
+
+	if (slot->offset + 16 > p.len)
+		return;
+	word = hf_load_u64(p.bytes + slot->offset);
+	data = hf_load_u64(p.bytes + slot->offset + 8);
+	if (!word || go_find_block(go, data) == HF_NO_BLOCK || !(dynamic = go_word_type(go, word)))
+		return;
+	type = go_type_get(go, dynamic);
+	span = go_find_span(go, data);
+	if (type->direct_iface)
+		go_offer_pointer(t, data, type->elem);
+	else if (go_fits(span, type->size))
+		go_offer(t, data, dynamic, type->size);
+}
+
 void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth)
 {
 	uint32_t n;
@@ -250,8 +279,12 @@ void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned de
 	/* Slots do not overlap, so a value has no more of them than this: one that has is of a type that lies. */
 	if (!depth)
 		t->slots = p.len / 2 + 64;
-	for (uint32_t i = 0; i < n && !t->err && t->slots && slots[i].offset < p.len; i++)
+	for (uint32_t i = 0; i < n && !t->err && t->slots && slots[i].offset < p.len; i++) {
 		go_visit_slot(t, &slots[i], p, depth);
+		if (i + 1 < n && is_untyped_pointer(&slots[i]) && is_untyped_pointer(&slots[i + 1]) &&
+		    slots[i + 1].offset == slots[i].offset + 8)
+			visit_pair(t, &slots[i], p);
+	}
 	if (!depth && !t->slots)
 		go_damage_add(&t->go->damage[GO_DAMAGE_DESCRIPTORS], go_type_get(t->go, type)->rtype);
 }
@@ -475,6 +508,10 @@ static uint32_t weak_type(struct go *go, struct view *view, const struct go_span
 	const struct go_type *type = go_type_get(go, view->type);
 	uint32_t outer;
 
+	/* Structures with as many entries behind them as they say. Source: Go 1.20-1.27 runtime/iface.go,
+	 * internal/abi/switch.go. */
+	if (!view->offset && go_is_open_ended(go, view->type))
+		return view->type;
 	if (type->shape == GO_SHAPE_VALUE &&
 	    (outer = go_container_of(go, view->type,
 				     go_block_addr(go, view->block, &span) + go_header_size(span) +

@@ -53,6 +53,10 @@ void go_offer_closure(struct typing *t, uint64_t value);
 void go_offer_chan(struct typing *t, uint64_t value, uint32_t chan);
 /* typing_runtime.c */
 bool go_is_named(struct go *go, uint32_t type, uint32_t *cache, const char *name);
+/* A structure of the runtime's whose last member is an array of no fixed length. */
+bool go_is_open_ended(struct go *go, uint32_t type);
+/* What switches and type assertions of interfaces keep, known by their symbols alone. */
+struct hf_err *go_type_switch_caches(struct typing *t) HF_CHECKED;
 /* What holds a value of a type, at addr, at an offset of its block; GO_NO_TYPE: not known. */
 uint32_t go_container_of(struct go *go, uint32_t type, uint64_t addr, uint64_t offset,
 			 const struct go_span *span);

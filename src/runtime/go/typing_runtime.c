@@ -73,6 +73,56 @@ uint32_t go_container_of(struct go *go, uint32_t type, uint64_t addr, uint64_t o
 	return go_type_of_dwarf(go, hf_syms_find_type(go->syms, "time.Ticker"));
 }
 
+bool go_is_open_ended(struct go *go, uint32_t type)
+{
+	static const char *const names[] = {"runtime.itabTableType", "internal/abi.TypeAssertCache",
+					    "internal/abi.InterfaceSwitchCache"};
+
+	for (size_t i = 0; i < HF_LEN(names); i++)
+		if (!strcmp(go_type_name(go, type), names[i]))
+			return true;
+	return false;
+}
+
+/* The cache of one place in the code begins with the pointer to its table. Source: Go 1.22-1.27 internal/abi/switch.go,
+ * InterfaceSwitch, TypeAssert; cmd/compile names the variables, of which DWARF does not know. */
+static void offer_switch_cache(struct typing *t, uint64_t slot, uint64_t value)
+{
+	struct hf_symbol symbol;
+	const char *type;
+
+	if (!hf_syms_symbol_at(t->go->syms, slot, &symbol) || symbol.addr != slot)
+		return;
+	type = strstr(symbol.name, "..typeAssert.")	    ? "internal/abi.TypeAssertCache"
+	       : strstr(symbol.name, "..interfaceSwitch.") ? "internal/abi.InterfaceSwitchCache"
+							   : NULL;
+	if (type)
+		go_offer(t, value, go_type_of_dwarf(t->go, hf_syms_find_type(t->go->syms, type)), 0);
+}
+
+struct hf_err *go_type_switch_caches(struct typing *t)
+{
+	struct go *go = t->go;
+
+	if (go->layout.minor < 22)
+		return t->err;
+	hf_vec_each(&go->modules, m) {
+		uint64_t n = m->edata > m->data ? (m->edata - m->data) / 8 : 0;
+		const void *words;
+
+		if (!n || hf_err_ignore(hf_target_get(go->t, m->data, n * 8, &t->outside_scratch, &words)))
+			continue;
+		for (uint64_t i = 0; i < n && !t->err; i++) {
+			uint64_t value = hf_load_u64((const uint8_t *)words + i * 8);
+			uint32_t block = value ? go_find_block(go, value) : HF_NO_BLOCK;
+
+			if (block != HF_NO_BLOCK && !go->block_type[block])
+				offer_switch_cache(t, m->data + i * 8, value);
+		}
+	}
+	return t->err;
+}
+
 /* ---- channels ---------------------------------------------------------------------------------------------------------- */
 
 /* A channel of which only the runtime's structure is known names its element's type. Source: Go 1.20-1.27

@@ -155,6 +155,17 @@ static bool is_of_bytes(struct go *go, const struct go_local *local, const struc
 	       (slot->kind == GO_SLOT_STRING || go_type_get(go, slot->type)->size == 1);
 }
 
+/* Other parts of the variable stand beside this one: it is the variable's own place, which no other value is kept in. */
+static bool is_own_place(const go_locals *all, const struct go_local *local)
+{
+	hf_vec_each(all, other)
+		if (!other->unplaced && other->type == local->type && !strcmp(other->name, local->name) &&
+		    other->piece_offset != local->piece_offset &&
+		    other->cfa_offset - other->piece_offset == local->cfa_offset - local->piece_offset)
+			return true;
+	return false;
+}
+
 /* A live slot that DWARF knows no variable of at this pc. The compiler gives a slot to values of one type alone (Go
  * 1.20-1.27 cmd/compile/internal/ssa/stackalloc.go), so that what its variables are elsewhere in the function tells. */
 static struct hf_err *type_spill_slot(struct typing *t, const struct go_raw_root *root,
@@ -173,7 +184,7 @@ static struct hf_err *type_spill_slot(struct typing *t, const struct go_raw_root
 		    !slot_at(t->go, local->type,
 			     local->piece_offset + (uint64_t)(offset - local->cfa_offset), &other,
 			     &other_lead) ||
-		    (offset < 0 && is_of_bytes(t->go, local, &other)))
+		    (offset < 0 && is_of_bytes(t->go, local, &other) && !is_own_place(all, local)))
 			continue;
 		if (found && (!is_same_slot(&slot, lead, &other, other_lead) ||
 			      found->bare_pointer != local->bare_pointer))
@@ -259,6 +270,8 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 		err = go_typing_settle(&t);
 	if (!err)
 		err = go_type_reflect_names(&t);
+	if (!err)
+		err = go_type_switch_caches(&t);
 	if (!err && hf_syms_has_dwarf(go->syms))
 		err = go_infer_types(&t, live, true);
 	if (!err)
