@@ -8,6 +8,7 @@
 #define ROUNDS_MAX  8
 #define LEADS_MAX   256 /* types that one function's variables lead to */
 #define CAPTURE_MAX 256 /* bytes of a closure on a stack */
+#define HEADER_MIN  256 /* bytes of an array of which a slice's header alone tells */
 
 /* What variables of a function may lead to: the types of whole blocks. */
 struct leads {
@@ -165,6 +166,40 @@ static struct hf_err *infer_stack_closure(struct inference *in, uint64_t addr, u
 					      .captured = true}));
 }
 
+/* ---- slices in memory ------------------------------------------------------------------------------------------------ */
+
+/* The slot and the two words after it are a slice of that type, which has just such a block as it would have been given:
+ * of some size, that is no chance. */
+static bool is_slice_header(struct go *go, const struct go_raw_root *root, const struct go_type *slice)
+{
+	const struct go_span *span = go_find_span(go, root->value);
+	uint64_t words[2], bytes;
+
+	if (hf_err_ignore(hf_target_read(go->t, root->slot + 8, words, sizeof(words))) ||
+	    words[0] > words[1] || hf_mul_overflows(words[1], go_type_get(go, slice->elem)->size, &bytes))
+		return false;
+	return bytes >= HEADER_MIN && go_fits(span, bytes) &&
+	       (root->value - span->start) % span->elemsize == go_header_size(span);
+}
+
+/* What is passed on, or waits in a deferred call's closure, is of a type of one of the function's variables. */
+static uint32_t slice_of(struct go *go, const struct go_raw_root *root, const go_locals *all)
+{
+	uint32_t found = GO_NO_TYPE;
+
+	hf_vec_each(all, local) {
+		const struct go_type *type = go_type_get(go, local->type);
+
+		if (type->kind != GO_KIND_SLICE || type->elem == found || !type->elem ||
+		    !is_slice_header(go, root, type))
+			continue;
+		if (found)
+			return GO_NO_TYPE;
+		found = type->elem;
+	}
+	return found ? go_type_shape(go, GO_SHAPE_BACKING, found, 0) : GO_NO_TYPE;
+}
+
 /* ---- all of it ------------------------------------------------------------------------------------------------------- */
 
 static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root *root,
@@ -172,6 +207,7 @@ static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root 
 {
 	struct go *go = in->t->go;
 	struct leads leads = {.n = 0};
+	const go_locals *all;
 	uint64_t code, offset;
 	uint32_t type;
 
@@ -185,6 +221,10 @@ static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root 
 	}
 	HF_TRY(list_leads(go, frame->entry, &leads));
 	type = only_lead(in, block, &leads);
+	if (!type) {
+		HF_TRY(go_variables_of(go, frame->entry, &all));
+		type = slice_of(go, root, all);
+	}
 	if (type)
 		go_set_type(in->t, block, type);
 	return in->t->err;

@@ -219,9 +219,7 @@ void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p,
 		visit_interface(t, go_iface_type(t->go, value), at + 8, depth);
 		break;
 	case GO_SLOT_MAP:
-		if (go_type_get(t->go, slot->type)->group)
-			go_offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP, slot->type, 0),
-				 map_header_size(t->go));
+		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP, slot->type, 0), map_header_size(t->go));
 		break;
 	case GO_SLOT_CHAN:
 		go_offer_chan(t, value, slot->type);
@@ -300,7 +298,7 @@ static void offer_groups(struct typing *t, uint64_t value, uint32_t map, uint64_
 {
 	uint64_t size;
 
-	if (value && n &&
+	if (value && n && go_type_get(t->go, map)->group &&
 	    !hf_mul_overflows(go_type_get(t->go, go_type_get(t->go, map)->group)->size, n, &size))
 		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP_GROUPS, map, 0), size);
 }
@@ -318,6 +316,8 @@ static void visit_swiss_map(struct typing *t, uint32_t map, struct place p)
 {
 	uint64_t dir = word(p, go_off(t->go, MAP_DIR_PTR)), n = word(p, go_off(t->go, MAP_DIR_LEN));
 
+	if (!go_type_get(t->go, map)->group)
+		return;
 	check_part(t, dir, n, GO_DAMAGE_MAPS);
 	if (!n)
 		offer_groups(t, dir, map, 1);
@@ -332,6 +332,8 @@ static void visit_old_map(struct typing *t, uint32_t map, struct place p)
 	struct go *go = t->go;
 	uint32_t groups = go_type_shape(go, GO_SHAPE_MAP_GROUPS, map, 0);
 
+	if (!go_type_get(go, map)->group)
+		return;
 	check_part(t, word(p, go_off(go, HMAP_BUCKETS)), 0, GO_DAMAGE_MAPS);
 	check_part(t, word(p, go_off(go, HMAP_OLDBUCKETS)), 0, GO_DAMAGE_MAPS);
 	go_offer(t, word(p, go_off(go, HMAP_BUCKETS)), groups, 0);

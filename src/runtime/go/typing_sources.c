@@ -155,14 +155,22 @@ static bool is_of_bytes(struct go *go, const struct go_local *local, const struc
 	       (slot->kind == GO_SLOT_STRING || go_type_get(go, slot->type)->size == 1);
 }
 
-/* Other parts of the variable stand beside this one: it is the variable's own place, which no other value is kept in. */
+/* Other parts of the variable stand beside this one: it is the variable's own place, which no other value is kept in. Or
+ * it is where variables of several names, all of this type, are kept. */
 static bool is_own_place(const go_locals *all, const struct go_local *local)
 {
-	hf_vec_each(all, other)
-		if (!other->unplaced && other->type == local->type && !strcmp(other->name, local->name) &&
-		    other->piece_offset != local->piece_offset &&
-		    other->cfa_offset - other->piece_offset == local->cfa_offset - local->piece_offset)
+	hf_vec_each(all, other) {
+		bool same_name = !strcmp(other->name, local->name);
+
+		if (other->unplaced || other->type != local->type)
+			continue;
+		if (same_name ? other->piece_offset != local->piece_offset &&
+					other->cfa_offset - other->piece_offset ==
+						local->cfa_offset - local->piece_offset
+			      : other->piece_offset == local->piece_offset &&
+					other->cfa_offset == local->cfa_offset)
 			return true;
+	}
 	return false;
 }
 
