@@ -8,6 +8,7 @@
 #define ROUNDS_MAX  8
 #define LEADS_MAX   256 /* types that one function's variables lead to */
 #define CAPTURE_MAX 256 /* bytes of a closure on a stack */
+#define MOVED_MIN   64  /* bytes of a variable of which its size alone tells */
 #define HEADER_MIN  256 /* bytes of an array of which a slice's header alone tells */
 
 /* What variables of a function may lead to: the types of whole blocks. */
@@ -200,6 +201,29 @@ static uint32_t slice_of(struct go *go, const struct go_raw_root *root, const go
 	return found ? go_type_shape(go, GO_SHAPE_BACKING, found, 0) : GO_NO_TYPE;
 }
 
+/* A variable that was moved to the heap ("&x", to DWARF) has a block of its own, of its size. What has no pointers shows
+ * no more than that: it must be of some size, and one alone. */
+static uint32_t moved_variable(struct go *go, const struct go_raw_root *root, const go_locals *all)
+{
+	const struct go_span *span = go_find_span(go, root->value);
+	uint32_t found = GO_NO_TYPE;
+
+	if (!span->noscan || (root->value - span->start) % span->elemsize)
+		return GO_NO_TYPE;
+	hf_vec_each(all, local) {
+		uint32_t elem = go_type_get(go, local->type)->elem;
+		const struct go_type *type = go_type_get(go, elem);
+
+		if (*local->name != '&' || go_type_get(go, local->type)->kind != GO_KIND_POINTER ||
+		    elem == found || type->ptr_bytes || type->size < MOVED_MIN || !go_fits(span, type->size))
+			continue;
+		if (found)
+			return GO_NO_TYPE;
+		found = elem;
+	}
+	return found;
+}
+
 /* ---- all of it ------------------------------------------------------------------------------------------------------- */
 
 static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root *root,
@@ -224,6 +248,7 @@ static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root 
 	if (!type) {
 		HF_TRY(go_variables_of(go, frame->entry, &all));
 		type = slice_of(go, root, all);
+		type = type ? type : moved_variable(go, root, all);
 	}
 	if (type)
 		go_set_type(in->t, block, type);

@@ -404,6 +404,8 @@ void go_visit_shape(struct typing *t, uint32_t id, struct place p)
 		go_visit_value(t, type->shape == GO_SHAPE_PART ? type->elem : id, p, 0);
 		if (go_is_named(t->go, id, &t->sudog, "runtime.sudog"))
 			go_visit_sudog(t, p);
+		else if (type->kind == GO_KIND_STRUCT && go_type_is_shaped(t->go, id))
+			go_visit_once(t, id, p);
 		break;
 	case GO_SHAPE_BACKING:
 	case GO_SHAPE_CHAN_BUF:

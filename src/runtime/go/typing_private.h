@@ -63,6 +63,8 @@ uint32_t go_container_of(struct go *go, uint32_t type, uint64_t addr, uint64_t o
 /* The type of the channel whose hchan is at addr; GO_NO_TYPE: it is none. */
 uint32_t go_chan_at(struct go *go, uint64_t addr);
 void go_visit_sudog(struct typing *t, struct place p);
+/* What generic code keeps as a shape, and a function that it calls returns as a type. */
+void go_visit_once(struct typing *t, uint32_t type, struct place p);
 void go_visit_special(struct typing *t, const struct go_special_record *s);
 struct hf_err *go_type_reflect_names(struct typing *t) HF_CHECKED; /* when all else has its type */
 /* Offers all that a value, or one slot of it, leads to. */

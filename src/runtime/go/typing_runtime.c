@@ -257,6 +257,36 @@ void go_visit_special(struct typing *t, const struct go_special_record *s)
 				 go_type_get(t->go, go_type_of_dwarf(t->go, handle.type))->elem);
 }
 
+/* ---- generic code ---------------------------------------------------------------------------------------------------- */
+
+/* The type of what a function returns alone; GO_NO_TYPE: nothing, or of a shape. */
+static uint32_t only_result(struct go *go, uint64_t funcval)
+{
+	const struct go_local *found = NULL;
+	const go_locals *all;
+	uint64_t code;
+
+	if (hf_err_ignore(hf_target_read_u64(go->t, funcval, &code)) ||
+	    hf_err_ignore(go_variables_of(go, code, &all)))
+		return GO_NO_TYPE;
+	hf_vec_each(all, local)
+		if (!found && local->parameter && !strcmp(local->name, "~r0"))
+			found = local;
+	return found && !found->bare_pointer && !go_type_is_shaped(go, found->type) ? found->type : GO_NO_TYPE;
+}
+
+/* {f, once, valid, p, result}: by what f returns. Source: Go 1.21-1.27 sync/oncefunc.go, OnceValue. */
+void go_visit_once(struct typing *t, uint32_t type, struct place p)
+{
+	uint64_t f, result;
+	uint32_t real;
+
+	if (!member_offset(t->go, type, "f", &f) || !member_offset(t->go, type, "result", &result) ||
+	    f + 8 > p.len || result + 8 > p.len || !(real = only_result(t->go, hf_load_u64(p.bytes + f))))
+		return;
+	go_visit_value(t, real, (struct place){p.bytes + result, p.len - result}, 0);
+}
+
 /* ---- reflect ------------------------------------------------------------------------------------------------------------ */
 
 struct names {
