@@ -160,11 +160,11 @@ struct hf_fact {
 
 /* A managed heap, as its runtime counts it and as we walked it. Bytes are of whole slots (size classes). */
 struct hf_heap {
-	const char *runtime;                     /* "go" */
-	const char *version;                     /* "go1.26.8" */
-	uint64_t objects, bytes;                 /* allocated, live or not, as walked */
-	uint64_t live_objects, live_bytes;       /* reached from a root */
-	uint64_t typed_objects, typed_bytes;     /* of the live ones: their type is known, all of it */
+	const char *runtime;                 /* "go" */
+	const char *version;                 /* "go1.26.8" */
+	uint64_t objects, bytes;             /* allocated, live or not, as walked */
+	uint64_t live_objects, live_bytes;   /* reached from a root */
+	uint64_t typed_objects, typed_bytes; /* of the live ones: their type is known, all of it */
 	uint64_t partly_typed_objects,
 		partly_typed_bytes; /* of the live ones: a value of a known type is in them, and more than that */
 	uint64_t garbage_objects, garbage_bytes; /* allocated, reached from none */

@@ -97,7 +97,8 @@ bool hf_die_address(Dwarf_Attribute *location, uint64_t *ret);
 bool hf_die_location(Dwarf_Attribute *location, uint64_t pc, Dwarf_Op *room, size_t max, Dwarf_Op **ret,
 		     size_t *ret_n);
 
-bool hf_die_location_is_single(Dwarf_Attribute *location); /* it is no list: it holds wherever its scope does */
+bool hf_die_location_is_single(
+	Dwarf_Attribute *location); /* it is no list: it holds wherever its scope does */
 
 /* The subprogram's DIE that holds pc (dwarf_functions.c). False: none. */
 bool hf_die_function_at(struct hf_dwarf *d, uint64_t pc, Dwarf_Die *ret);

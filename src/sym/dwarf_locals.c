@@ -13,7 +13,7 @@ struct walk {
 	struct hf_syms *s;
 	struct hf_dwarf *d;
 	uint64_t pc, order;
-	bool everywhere; /* not at pc alone */
+	bool everywhere;   /* not at pc alone */
 	bool frame_is_cfa; /* the frame base is the canonical frame address plus frame_offset */
 	int64_t frame_offset;
 	hf_local_fn *fn;

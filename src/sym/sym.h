@@ -128,7 +128,7 @@ struct hf_local {
 				   where it has no other place, too: then `unplaced` */
 	bool unplaced;
 	bool at_some_pcs; /* hf_syms_walk_variables: the place holds in some part of the function */
-	uint64_t line;	  /* where it is declared; 0: unknown */
+	uint64_t line;    /* where it is declared; 0: unknown */
 };
 /* Calls fn for each variable (pieces one by one) of the function that holds pc which has a place in memory or a
  * register at pc; inlined functions' variables too. Errors: as fn; BADDATA. Cost: one function's DIEs. */

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#define CHECKS_MAX  100000000u /* trials of all blocks together: beyond, the rest stays without a type */
 #define ROUNDS      4
 #define CAP_MAX     (1ull << 31)
 #define ITABLE_TYPE 8u /* internal/abi/iface.go, ITab.Type */
@@ -471,7 +470,7 @@ static struct hf_err *infer_span(struct inference *in, const struct go_span *spa
 	for (uint32_t w = 0; w < (span->nelems + 63) / 64; w++)
 		for (uint64_t bits = go->words.at[span->word + w].bits; bits; bits &= bits - 1, block++)
 			if (!go->block_type[block] && in->live[block / 8] >> (block % 8) & 1 &&
-			    in->checks < CHECKS_MAX)
+			    in->checks < GO_CHECKS_MAX)
 				HF_TRY(infer_block(in, span, block, last));
 	return go_typing_drain(in->t);
 }
@@ -534,6 +533,7 @@ struct hf_err *go_infer_types(struct typing *t, const uint8_t *live, bool sure)
 	hf_vec_deinit(&in.pointers);
 	hf_vec_deinit(&in.scratch);
 	hf_vec_deinit(&in.structs);
+	go_leads_deinit(&in);
 	go_universe_deinit(&u);
 	return err;
 }

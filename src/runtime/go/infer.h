@@ -39,6 +39,8 @@ struct candidate {
 	bool is_array; /* of it; the block's size says of how many */
 };
 
+struct go_leads;
+
 struct inference {
 	struct typing *t;
 	const struct go_universe *u;
@@ -48,6 +50,8 @@ struct inference {
 	const struct go_span *like;
 	HF_VEC(uint64_t) pointers;
 	struct hf_scratch scratch;
+	struct hf_map64 leads_of; /* function -> index into leads: infer_rest.c */
+	HF_VEC(struct go_leads *) leads;
 	HF_VEC(uint32_t) structs; /* {F uintptr, captures...} */
 	uint64_t checks, typed;
 	bool sure; /* what says itself what it is, alone: DWARF has told the rest */
@@ -55,6 +59,8 @@ struct inference {
 
 /* Fills a trial in; false where there is nothing to go by. */
 bool go_trial_begin(struct inference *in, uint32_t block, struct go_trial *ret);
+
+#define GO_CHECKS_MAX 100000000u /* trials of all blocks together: beyond, the rest stays without a type */
 
 /* Types what live blocks it can. After the headers, specials and closures have said what they know; sure: after DWARF has,
  * too. */
@@ -65,6 +71,7 @@ struct hf_err *go_infer_closures(struct inference *in) HF_CHECKED; /* infer_clos
 struct hf_err *go_infer_shapes(struct inference *in) HF_CHECKED;   /* infer_shapes.c */
 /* infer_rest.c: what closures capture, by the structures that the compiler made for them; what stacks hold, by the types
  * of the function's variables. */
+void go_leads_deinit(struct inference *in);
 struct hf_err *go_infer_rest(struct inference *in) HF_CHECKED;
 
 #endif

@@ -216,18 +216,18 @@ static struct hf_err *add_captures(struct go *go, uint64_t code, const struct go
 	HF_TRY(go_locals_at(go, code, &locals));
 	for (uint32_t i = 1; i < type->members_n; i++) {
 		const struct go_member *m = &type->members[i];
-		struct go_local one = {.type = m->type,
-				       .cfa_offset = (int64_t)m->offset,
-				       .size = (uint32_t)hf_min(go_type_get(go, m->type)->size,
-								(uint64_t)UINT32_MAX),
-				       .captured = true};
+		struct go_local one = {
+			.type = m->type,
+			.cfa_offset = (int64_t)m->offset,
+			.size = (uint32_t)hf_min(go_type_get(go, m->type)->size, (uint64_t)UINT32_MAX),
+			.captured = true};
 		const struct go_local *variable;
 		bool any;
 
 		if (go_local_find(locals, one.cfa_offset, true))
 			continue;
 		variable = variable_of(go, all, m, &any);
-		one.name = variable		? plain_name(variable->name)
+		one.name = variable               ? plain_name(variable->name)
 			   : is_numbered(m->name) ? NULL
 						  : plain_name(m->name);
 		HF_TRY(hf_vec_push((go_locals *)locals, one));
@@ -239,8 +239,7 @@ static struct hf_err *add_captures(struct go *go, uint64_t code, const struct go
 static bool has_unknown(const struct go_trial *x, const go_locals *locals)
 {
 	for (uint64_t at = 8; at + 8 <= x->len; at += 8)
-		if (x->pointers[at / 512] >> (at / 8 % 64) & 1 &&
-		    !go_local_find(locals, (int64_t)at, true))
+		if (x->pointers[at / 512] >> (at / 8 % 64) & 1 && !go_local_find(locals, (int64_t)at, true))
 			return true;
 	return false;
 }
@@ -274,6 +273,9 @@ static struct hf_err *infer_function(struct inference *in, const struct closure 
 	go_block_addr(go, at->block, &span);
 	if (!go_trial_begin(in, at->block, &x) || !has_unknown(&x, locals))
 		return NULL;
+	if (in->checks > GO_CHECKS_MAX)
+		return NULL;
+	in->checks += in->structs.n;
 	hf_vec_each(&in->structs, id)
 		if (go_fits(span, go_type_get(go, *id)->size) && agrees(go, locals, go_type_get(go, *id)) &&
 		    go_trial_fits(&x, *id, 0)) {
@@ -318,7 +320,8 @@ struct hf_err *go_infer_closures(struct inference *in)
 		if (!err)
 			err = infer_function(in, &closures.at[i], n, &found);
 		for (size_t k = 0; k < n && found && !err; k++) {
-			go_set_type(in->t, closures.at[i + k].block, go->block_type[closures.at[i + k].block]);
+			go_set_type(in->t, closures.at[i + k].block,
+				    go->block_type[closures.at[i + k].block]);
 			err = in->t->err;
 		}
 	}

@@ -12,12 +12,12 @@
 #define HEADER_MIN  256 /* bytes of an array of which a slice's header alone tells */
 
 /* What variables of a function may lead to: the types of whole blocks. */
-struct leads {
+struct go_leads {
 	uint32_t shapes[LEADS_MAX];
 	size_t n;
 };
 
-static void add_lead(struct leads *leads, uint32_t shape)
+static void add_lead(struct go_leads *leads, uint32_t shape)
 {
 	for (size_t i = 0; i < leads->n; i++)
 		if (leads->shapes[i] == shape)
@@ -26,7 +26,7 @@ static void add_lead(struct leads *leads, uint32_t shape)
 		leads->shapes[leads->n++] = shape;
 }
 
-static void add_slot(struct go *go, const struct go_slot *slot, struct leads *leads)
+static void add_slot(struct go *go, const struct go_slot *slot, struct go_leads *leads)
 {
 	switch ((enum go_slot_kind)slot->kind) {
 	case GO_SLOT_POINTER:
@@ -45,24 +45,49 @@ static void add_slot(struct go *go, const struct go_slot *slot, struct leads *le
 	}
 }
 
-static struct hf_err *list_leads(struct go *go, uint64_t entry, struct leads *ret)
+static void list_leads(struct go *go, const go_locals *all, struct go_leads *ret)
 {
-	const go_locals *all;
-
-	HF_TRY(go_variables_of(go, entry, &all));
 	hf_vec_each(all, local) {
 		const struct go_type *type = go_type_get(go, local->type);
 		const struct go_slot *slots;
 		uint32_t n;
 
-		/* What lies in memory of the heap itself, as it escapes, comes as a pointer to it. */
 		slots = go_type_slots(go, local->type, &n);
 		for (uint32_t i = 0; i < n && i < LEADS_MAX; i++)
 			add_slot(go, &slots[i], ret);
 		if (local->bare_pointer)
 			add_lead(ret, go_type_shape(go, GO_SHAPE_BACKING, type->elem, 0));
 	}
-	return NULL;
+}
+
+/* Those of the function that starts at entry; made once. */
+static struct hf_err *leads_of(struct inference *in, uint64_t entry, const struct go_leads **ret)
+{
+	const go_locals *all;
+	struct go_leads *leads;
+	uint64_t index;
+
+	if (hf_map64_find(&in->leads_of, entry, &index)) {
+		*ret = in->leads.at[index];
+		return NULL;
+	}
+	HF_TRY(go_variables_of(in->t->go, entry, &all));
+	leads = hf_calloc(1, sizeof(*leads));
+	if (!leads || hf_err_ignore(hf_vec_push(&in->leads, leads))) {
+		hf_free(leads);
+		return hf_err_nomem();
+	}
+	list_leads(in->t->go, all, leads);
+	*ret = leads;
+	return hf_map64_put(&in->leads_of, entry, in->leads.n - 1);
+}
+
+void go_leads_deinit(struct inference *in)
+{
+	hf_vec_each(&in->leads, leads)
+		hf_free(*leads);
+	hf_vec_deinit(&in->leads);
+	hf_map64_deinit(&in->leads_of);
 }
 
 /* Values of a type from the start of a block to its end. */
@@ -96,23 +121,28 @@ static bool shape_fits(struct go_trial *x, const struct go_span *span, uint32_t 
 	}
 }
 
-/* The one shape that a block fits; GO_NO_TYPE: none, or several. */
-static uint32_t only_lead(struct inference *in, uint32_t block, const struct leads *leads)
+/* The one shape that a block fits, of those of the function and of the closure in its frame (which may be NULL);
+ * GO_NO_TYPE: none, or several. */
+static uint32_t only_lead(struct inference *in, uint32_t block, const struct go_leads *of_frame,
+			  const struct go_leads *of_closure)
 {
+	size_t more = of_closure ? of_closure->n : 0;
 	const struct go_span *span;
 	struct go_trial x;
 	uint32_t found = GO_NO_TYPE;
 
 	go_block_addr(in->t->go, block, &span);
-	if (span->noscan || !go_trial_begin(in, block, &x))
+	if (span->noscan || in->checks > GO_CHECKS_MAX || !go_trial_begin(in, block, &x))
 		return GO_NO_TYPE;
-	for (size_t i = 0; i < leads->n; i++) {
+	for (size_t i = 0; i < of_frame->n + more; i++) {
+		uint32_t shape = i < of_frame->n ? of_frame->shapes[i] : of_closure->shapes[i - of_frame->n];
+
 		x.evidence = 0;
-		if (!shape_fits(&x, span, leads->shapes[i]) || !x.evidence)
+		if (shape == found || !shape_fits(&x, span, shape) || !x.evidence)
 			continue;
 		if (found)
 			return GO_NO_TYPE;
-		found = leads->shapes[i];
+		found = shape;
 	}
 	in->checks += x.checks;
 	return found;
@@ -230,7 +260,7 @@ static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root 
 				 const struct go_frame *frame, uint32_t block)
 {
 	struct go *go = in->t->go;
-	struct leads leads = {.n = 0};
+	const struct go_leads *of_closure = NULL, *of_frame;
 	const go_locals *all;
 	uint64_t code, offset;
 	uint32_t type;
@@ -241,12 +271,13 @@ static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root 
 		HF_TRY(go_typing_drain(in->t));
 		if (go->block_type[block])
 			return NULL;
-		HF_TRY(list_leads(go, code, &leads));
+		HF_TRY(leads_of(in, code, &of_closure));
 	}
-	HF_TRY(list_leads(go, frame->entry, &leads));
-	type = only_lead(in, block, &leads);
-	if (!type) {
+	HF_TRY(leads_of(in, frame->entry, &of_frame));
+	type = only_lead(in, block, of_frame, of_closure);
+	if (!type && in->checks < GO_CHECKS_MAX) {
 		HF_TRY(go_variables_of(go, frame->entry, &all));
+		in->checks += all->n;
 		type = slice_of(go, root, all);
 		type = type ? type : moved_variable(go, root, all);
 	}

@@ -48,8 +48,10 @@ static struct hf_err *list_reals(struct inference *in, uint32_t shaped, struct f
 	hf_vec_each(&in->u->types, id) {
 		const struct go_type *real = go_type_get(go, *id);
 
-		if (type->shape != GO_SHAPE_VALUE || type->kind != GO_KIND_STRUCT)
+		if (type->shape != GO_SHAPE_VALUE || type->kind != GO_KIND_STRUCT ||
+		    in->checks > GO_CHECKS_MAX)
 			break;
+		in->checks++;
 		if (real->kind != GO_KIND_STRUCT || real->size != type->size ||
 		    real->members_n != type->members_n || go_type_is_shaped(go, *id) ||
 		    !names_agree(go_type_name(go, shaped), go_type_name(go, *id)) ||

@@ -1,7 +1,7 @@
 /* The local variables of functions, by pc, as DWARF knows them; cached, as thousands of goroutines stand at few places. */
 #include "typing.h"
 
-#define VARIABLES_MAX 65536      /* places of the variables of one function */
+#define VARIABLES_MAX 65536        /* places of the variables of one function */
 #define OF_FUNCTION   (1ull << 63) /* in a key of the cache: all places, not those at one pc */
 
 struct go_locals_list {

@@ -220,6 +220,9 @@ static bool is_atomic_pointer(struct go *go, const struct go_type *type, uint64_
 			*ret_elem = go_type_get(go, m->elem)->elem;
 			has_elem = true;
 		} else if (m->kind == GO_KIND_UNSAFE_POINTER) {
+			/* weak.Pointer's leads to a handle. Source: Go 1.24-1.27 weak/pointer.go. */
+			if (!strcmp(type->members[i].name, "u"))
+				return false;
 			*ret_offset = type->members[i].offset;
 			has_value = true;
 		} else if (m->kind == GO_KIND_STRUCT && m->size == 8 && m->members_n && m->members_n <= 2 &&
@@ -293,7 +296,8 @@ static void slots_of_scalar(struct go *go, const struct go_type *type, uint32_t 
 	case GO_KIND_UNSAFE_POINTER:
 		/* The shape of pointers, *uint8, stands for any. */
 		add_slot(list, GO_SLOT_POINTER, offset,
-			 type->elem && !strncmp(go_type_name(go, id), "go.shape.", 9) ? GO_NO_TYPE : type->elem);
+			 type->elem && !strncmp(go_type_name(go, id), "go.shape.", 9) ? GO_NO_TYPE
+										      : type->elem);
 		break;
 	case GO_KIND_SLICE:
 		add_slot(list, GO_SLOT_SLICE, offset, type->elem);

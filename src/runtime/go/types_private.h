@@ -33,8 +33,8 @@ struct go_types {
 	HF_VEC(struct hf_scratch) section;     /* a copy of each module's types, where it is no view */
 	HF_VEC(const uint8_t *) section_bytes; /* NULL: unreadable */
 	struct hf_arena arena;
-	struct hf_map64 chans;   /* element -> channel, of those known by their hchan: typing_runtime.c */
-	uint32_t timer, ticker;  /* typing_runtime.c, made on demand */
+	struct hf_map64 chans;  /* element -> channel, of those known by their hchan: typing_runtime.c */
+	uint32_t timer, ticker; /* typing_runtime.c, made on demand */
 	uint32_t trie_node, trie_entry, trie_inner; /* trie.c, made on demand */
 	uint64_t members;                           /* of all descriptors that were decoded */
 	bool failed;                                /* NOMEM met */

@@ -177,8 +177,8 @@ static void visit_array(struct typing *t, uint32_t array, struct place p, unsign
 }
 
 const uint8_t go_slot_size[] = {
-	[GO_SLOT_POINTER] = 8, [GO_SLOT_SLICE] = 24,   [GO_SLOT_STRING] = 16, [GO_SLOT_EFACE] = 16,
-	[GO_SLOT_IFACE] = 16,  [GO_SLOT_MAP] = 8,      [GO_SLOT_CHAN] = 8,    [GO_SLOT_FUNC] = 8,
+	[GO_SLOT_POINTER] = 8, [GO_SLOT_SLICE] = 24,   [GO_SLOT_STRING] = 16,  [GO_SLOT_EFACE] = 16,
+	[GO_SLOT_IFACE] = 16,  [GO_SLOT_MAP] = 8,      [GO_SLOT_CHAN] = 8,     [GO_SLOT_FUNC] = 8,
 	[GO_SLOT_ATOMIC] = 8,  [GO_SLOT_COUNTED] = 16, [GO_SLOT_REFLECT] = 24, [GO_SLOT_ARRAY] = 0,
 };
 
@@ -404,8 +404,6 @@ void go_visit_shape(struct typing *t, uint32_t id, struct place p)
 		go_visit_value(t, type->shape == GO_SHAPE_PART ? type->elem : id, p, 0);
 		if (go_is_named(t->go, id, &t->sudog, "runtime.sudog"))
 			go_visit_sudog(t, p);
-		else if (type->kind == GO_KIND_STRUCT && go_type_is_shaped(t->go, id))
-			go_visit_once(t, id, p);
 		break;
 	case GO_SHAPE_BACKING:
 	case GO_SHAPE_CHAN_BUF:

@@ -15,14 +15,16 @@ struct typing {
 	HF_VEC(uint32_t) queue; /* blocks whose type is new */
 	size_t at;
 	HF_VEC(struct view) weak; /* views that do not cover their block: only where nothing better comes */
-	HF_VEC(struct view) outside; /* values outside of the heap that are yet to be visited: offset is the address */
+	HF_VEC(struct view)
+	outside; /* values outside of the heap that are yet to be visited: offset is the address */
 	HF_VEC(struct hf_range) outside_ranges; /* where such may stand, ascending */
 	struct hf_map64 outside_seen;           /* type and address -> bytes visited */
+	struct hf_map64 spilled; /* slot of a function -> index into its variables: typing_sources.c */
 	struct hf_scratch scratch, outside_scratch;
 	struct hf_err *err;
 	uint32_t hchan, sudog; /* types of these names; UINT32_MAX: not looked up yet */
-	bool garbage;   /* what is visited now may be: it may lead to what was freed */
-	uint64_t slots; /* of the value that is visited, as many as may still be looked at */
+	bool garbage;          /* what is visited now may be: it may lead to what was freed */
+	uint64_t slots;        /* of the value that is visited, as many as may still be looked at */
 };
 
 /* A value in local memory: the bytes from it to the end of what holds it. */
@@ -63,8 +65,6 @@ uint32_t go_container_of(struct go *go, uint32_t type, uint64_t addr, uint64_t o
 /* The type of the channel whose hchan is at addr; GO_NO_TYPE: it is none. */
 uint32_t go_chan_at(struct go *go, uint64_t addr);
 void go_visit_sudog(struct typing *t, struct place p);
-/* What generic code keeps as a shape, and a function that it calls returns as a type. */
-void go_visit_once(struct typing *t, uint32_t type, struct place p);
 void go_visit_special(struct typing *t, const struct go_special_record *s);
 struct hf_err *go_type_reflect_names(struct typing *t) HF_CHECKED; /* when all else has its type */
 /* Offers all that a value, or one slot of it, leads to. */

@@ -52,16 +52,16 @@ uint32_t go_container_of(struct go *go, uint32_t type, uint64_t addr, uint64_t o
 			 const struct go_span *span)
 {
 	const char *name = go_type_name(go, type);
-	bool is_new = go->layout.minor >= 23, is_outer = is_new && (!strcmp(name, "time.Timer") ||
-								    !strcmp(name, "time.Ticker"));
+	bool is_new = go->layout.minor >= 23,
+	     is_outer = is_new && (!strcmp(name, "time.Timer") || !strcmp(name, "time.Ticker"));
 	uint32_t timer, outer;
 	uint64_t at;
 
 	if (!is_outer && strcmp(name, TIMER_NAME) && strcmp(name, "time.runtimeTimer"))
 		return GO_NO_TYPE;
 	timer = go_type_of_dwarf(go, hf_syms_find_type(go->syms, TIMER_NAME));
-	outer = go_type_of_dwarf(
-		go, hf_syms_find_type(go->syms, is_new ? "runtime.timeTimer" : "time.Timer"));
+	outer = go_type_of_dwarf(go,
+				 hf_syms_find_type(go->syms, is_new ? "runtime.timeTimer" : "time.Timer"));
 	if (!timer || !outer || !member_offset(go, outer, is_new ? "timer" : "r", &at) ||
 	    offset != (is_outer ? 0 : at) || !go_fits(span, go_type_get(go, outer)->size))
 		return GO_NO_TYPE;
@@ -93,7 +93,7 @@ static void offer_switch_cache(struct typing *t, uint64_t slot, uint64_t value)
 
 	if (!hf_syms_symbol_at(t->go->syms, slot, &symbol) || symbol.addr != slot)
 		return;
-	type = strstr(symbol.name, "..typeAssert.")	    ? "internal/abi.TypeAssertCache"
+	type = strstr(symbol.name, "..typeAssert.")        ? "internal/abi.TypeAssertCache"
 	       : strstr(symbol.name, "..interfaceSwitch.") ? "internal/abi.InterfaceSwitchCache"
 							   : NULL;
 	if (type)
@@ -202,7 +202,7 @@ static uint32_t first_parameter(struct go *go, uint64_t funcval)
 	hf_vec_each(all, local)
 		if (local->parameter && strncmp(local->name, "~r", 2) && strcmp(local->name, ".dict"))
 			return go_type_is_shaped(go, local->type) || local->bare_pointer ? GO_NO_TYPE
-											  : local->type;
+											 : local->type;
 	return GO_NO_TYPE;
 }
 
@@ -251,40 +251,9 @@ void go_visit_special(struct typing *t, const struct go_special_record *s)
 		go_offer_pointer(t, s->more[1], first_parameter(t->go, s->fn));
 	else if (s->kind == GO_SPECIAL_CLEANUP)
 		visit_cleanup_closure(t, s->fn);
-	if (s->kind == GO_SPECIAL_WEAK && hf_syms_find_field(t->go->syms, "runtime.specialWeakHandle",
-							     "handle", &handle))
-		go_offer_pointer(t, s->fn,
-				 go_type_get(t->go, go_type_of_dwarf(t->go, handle.type))->elem);
-}
-
-/* ---- generic code ---------------------------------------------------------------------------------------------------- */
-
-/* The type of what a function returns alone; GO_NO_TYPE: nothing, or of a shape. */
-static uint32_t only_result(struct go *go, uint64_t funcval)
-{
-	const struct go_local *found = NULL;
-	const go_locals *all;
-	uint64_t code;
-
-	if (hf_err_ignore(hf_target_read_u64(go->t, funcval, &code)) ||
-	    hf_err_ignore(go_variables_of(go, code, &all)))
-		return GO_NO_TYPE;
-	hf_vec_each(all, local)
-		if (!found && local->parameter && !strcmp(local->name, "~r0"))
-			found = local;
-	return found && !found->bare_pointer && !go_type_is_shaped(go, found->type) ? found->type : GO_NO_TYPE;
-}
-
-/* {f, once, valid, p, result}: by what f returns. Source: Go 1.21-1.27 sync/oncefunc.go, OnceValue. */
-void go_visit_once(struct typing *t, uint32_t type, struct place p)
-{
-	uint64_t f, result;
-	uint32_t real;
-
-	if (!member_offset(t->go, type, "f", &f) || !member_offset(t->go, type, "result", &result) ||
-	    f + 8 > p.len || result + 8 > p.len || !(real = only_result(t->go, hf_load_u64(p.bytes + f))))
-		return;
-	go_visit_value(t, real, (struct place){p.bytes + result, p.len - result}, 0);
+	if (s->kind == GO_SPECIAL_WEAK &&
+	    hf_syms_find_field(t->go->syms, "runtime.specialWeakHandle", "handle", &handle))
+		go_offer_pointer(t, s->fn, go_type_get(t->go, go_type_of_dwarf(t->go, handle.type))->elem);
 }
 
 /* ---- reflect ------------------------------------------------------------------------------------------------------------ */

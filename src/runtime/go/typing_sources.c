@@ -1,6 +1,8 @@
 /* Where types come from: headers, variables, stacks, finalizers. */
 #include "infer.h"
 
+#define SPILL_SLOTS 65536 /* words of a frame that are looked at; a power of two */
+
 /* The type that a header names: of the value, or of an array's elements where more than one fit. */
 static uint32_t header_type(struct go *go, const struct go_span *span, uint64_t rtype)
 {
@@ -174,35 +176,51 @@ static bool is_own_place(const go_locals *all, const struct go_local *local)
 	return false;
 }
 
+/* The variable, as one place among all, that tells what a slot of a frame is; SIZE_MAX: none, or they differ. */
+static size_t find_spilled(struct go *go, const go_locals *all, int64_t offset)
+{
+	size_t found = SIZE_MAX;
+	struct go_slot slot = {0}, other;
+	uint64_t lead = 0, other_lead;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct go_local *local = &all->at[i];
+
+		if (local->unplaced || offset < local->cfa_offset ||
+		    offset - local->cfa_offset >= (int64_t)local->size ||
+		    !slot_at(go, local->type, local->piece_offset + (uint64_t)(offset - local->cfa_offset),
+			     &other, &other_lead) ||
+		    (offset < 0 && is_of_bytes(go, local, &other) && !is_own_place(all, local)))
+			continue;
+		if (found != SIZE_MAX && (!is_same_slot(&slot, lead, &other, other_lead) ||
+					  all->at[found].bare_pointer != local->bare_pointer))
+			return SIZE_MAX;
+		found = i;
+		slot = other;
+		lead = other_lead;
+	}
+	return found;
+}
+
 /* A live slot that DWARF knows no variable of at this pc. The compiler gives a slot to values of one type alone (Go
- * 1.20-1.27 cmd/compile/internal/ssa/stackalloc.go), so that what its variables are elsewhere in the function tells. */
+ * 1.20-1.27 cmd/compile/internal/ssa/stackalloc.go), so that what its variables are elsewhere in the function tells.
+ * Goroutines stand in few functions: what is found is kept. */
 static struct hf_err *type_spill_slot(struct typing *t, const struct go_raw_root *root,
 				      const struct go_frame *frame)
 {
 	int64_t offset = (int64_t)(root->slot - frame->cfa);
-	const struct go_local *found = NULL;
-	struct go_slot slot = {0}, other;
-	uint64_t lead = 0, other_lead;
+	uint64_t key = frame->entry * SPILL_SLOTS + (uint64_t)(offset / 8 + SPILL_SLOTS / 2), found;
 	const go_locals *all;
 
+	if (offset / 8 <= -SPILL_SLOTS / 2 || offset / 8 >= SPILL_SLOTS / 2)
+		return NULL;
 	HF_TRY(go_variables_of(t->go, frame->entry, &all));
-	hf_vec_each(all, local) {
-		if (local->unplaced || offset < local->cfa_offset ||
-		    offset - local->cfa_offset >= (int64_t)local->size ||
-		    !slot_at(t->go, local->type,
-			     local->piece_offset + (uint64_t)(offset - local->cfa_offset), &other,
-			     &other_lead) ||
-		    (offset < 0 && is_of_bytes(t->go, local, &other) && !is_own_place(all, local)))
-			continue;
-		if (found && (!is_same_slot(&slot, lead, &other, other_lead) ||
-			      found->bare_pointer != local->bare_pointer))
-			return NULL;
-		found = local;
-		slot = other;
-		lead = other_lead;
+	if (!hf_map64_find(&t->spilled, key, &found)) {
+		found = find_spilled(t->go, all, offset);
+		HF_TRY(hf_map64_put(&t->spilled, key, found));
 	}
-	if (found)
-		type_stack_slot(t, root, found, offset);
+	if (found < all->n)
+		type_stack_slot(t, root, &all->at[found], offset);
 	return NULL;
 }
 
@@ -293,6 +311,7 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 	hf_vec_deinit(&t.queue);
 	hf_vec_deinit(&t.weak);
 	go_outside_deinit(&t);
+	hf_map64_deinit(&t.spilled);
 	hf_free(t.scratch.at);
 	hf_free(t.outside_scratch.at);
 	go_tell_damage(go);
