@@ -350,6 +350,29 @@ Test(dwarf, locals_have_their_places)
 	cr_assert_eq(calls, 0);
 }
 
+Test(dwarf, variables_have_their_places_everywhere)
+{
+	struct seen here = {0}, everywhere = {0};
+	unsigned calls = 0;
+	struct hf_err *err;
+	uint64_t pc;
+
+	sym_work(1, NULL, &pc);
+	MUST(hf_syms_walk_locals(syms, pc - 1, see, &here));
+	MUST(hf_syms_walk_variables(syms, pc - 1, see, &everywhere));
+	cr_assert_geq(everywhere.all, here.all);
+	cr_assert(everywhere.a && everywhere.node && everywhere.v);
+	err = hf_syms_walk_variables(syms, pc - 1, refuse, &calls);
+	cr_assert_eq(hf_err_code(err), HF_REFUSED);
+	cr_assert_eq(calls, 1);
+	hf_err_destroy(err);
+	calls = 0;
+	MUST(hf_syms_walk_variables(syms, 1, refuse, &calls));
+	MUST(hf_syms_walk_variables(syms, 0, refuse, &calls));
+	MUST(hf_syms_walk_variables(syms, UINT64_MAX, refuse, &calls));
+	cr_assert_eq(calls, 0);
+}
+
 /* ---- damaged executables ------------------------------------------------------------------------------ */
 
 static struct hf_err *count_local(void *arg, const struct hf_local *local)
@@ -393,6 +416,7 @@ static void ask(uint64_t pc)
 	for (uint64_t at = pc - 256; at < pc + 256; at += 16) {
 		hf_err_ignore(hf_syms_source_frames(syms, at, frames, HF_LEN(frames), &n));
 		hf_err_ignore(hf_syms_walk_locals(syms, at, count_local, &locals));
+		hf_err_ignore(hf_syms_walk_variables(syms, at, count_local, &locals));
 		hf_syms_symbol_at(syms, at, &sym);
 	}
 	hf_syms_find_field(syms, "struct sym_node", "z", &f);
