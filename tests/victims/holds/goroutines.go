@@ -17,7 +17,8 @@ var (
 )
 
 // holder says that the goroutine that runs function holds what it allocated.
-// Where the debug information has no place for the variable, as it stands in a register across a call, no path is asked for.
+// At times the debug information has no place for the variable, as it stands in a register across a call: its type is known
+// all the same, and so is the path.
 //
 //go:noinline
 func holder(n int, function string, via ...string) *item {
@@ -29,7 +30,7 @@ func holder(n int, function string, via ...string) *item {
 
 //go:noinline
 func selectSender() {
-	it := holder(1, "main.selectSender")
+	it := holder(1, "main.selectSender", "buf")
 	select {
 	case gate <- it:
 	case <-other:
@@ -38,7 +39,7 @@ func selectSender() {
 
 //go:noinline
 func deferWithArgs() {
-	it := holder(2, "main.deferWithArgs")
+	it := holder(2, "main.deferWithArgs", "buf")
 	defer func(held *item) { held.n++ }(it)
 	it = nil
 	<-other
@@ -91,7 +92,7 @@ func inSyscall(fd int) {
 
 //go:noinline
 func onMutex() {
-	it := holder(7, "main.onMutex")
+	it := holder(7, "main.onMutex", "buf")
 	mutex.Lock()
 	it.n++
 }
