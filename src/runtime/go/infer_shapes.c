@@ -68,21 +68,22 @@ static struct hf_err *list_reals(struct inference *in, uint32_t shaped, struct f
 }
 
 /* The one real type that a block fits; GO_NO_TYPE: none, or several. */
-static uint32_t real_type(struct inference *in, uint32_t block, const uint32_t *reals, uint32_t n)
+static uint32_t real_type(struct inference *in, uint32_t block, const struct forms *forms, uint64_t index)
 {
+	const struct form *form = &forms->list.at[index];
 	uint32_t found = GO_NO_TYPE;
 	struct go_trial x;
 
-	if (n < 2)
-		return n ? reals[0] : GO_NO_TYPE;
+	if (form->n < 2)
+		return form->n ? forms->reals.at[form->first] : GO_NO_TYPE;
 	if (!go_trial_begin(in, block, &x))
 		return GO_NO_TYPE;
-	for (uint32_t i = 0; i < n; i++) {
-		if (!go_trial_fits(&x, reals[i], 0))
+	for (uint32_t i = form->first; i < form->first + form->n; i++) {
+		if (!go_trial_fits(&x, forms->reals.at[i], 0))
 			continue;
 		if (found)
 			return GO_NO_TYPE;
-		found = reals[i];
+		found = forms->reals.at[i];
 	}
 	in->checks += x.checks;
 	return found;
@@ -103,8 +104,7 @@ static struct hf_err *name_shapes(struct inference *in, struct forms *forms)
 			index = forms->list.n;
 			HF_TRY(list_reals(in, type, forms));
 		}
-		type = real_type(in, block, forms->reals.at + forms->list.at[index].first,
-				 forms->list.at[index].n);
+		type = real_type(in, block, forms, index);
 		if (type)
 			go_set_type(in->t, block, type);
 		HF_TRY(in->t->err);
