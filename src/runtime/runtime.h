@@ -79,6 +79,17 @@ struct hf_task {
 	bool system; /* the runtime's own */
 };
 
+/* A place that allocates, as the runtime's own profile of allocations samples it: one stack, one size of object. Raw
+ * figures of the samples alone: hf_alloc_scale makes of them what they stand for. */
+struct hf_alloc_site {
+	const uint64_t *
+		pcs; /* innermost first, all return addresses: lookups take pc - 1; valid while the runtime lives */
+	size_t pcs_n;
+	size_t own; /* of these, from the innermost on, are the runtime's own functions */
+	uint64_t size;
+	int64_t allocs, frees, alloc_bytes, free_bytes;
+};
+
 struct hf_runtime_stats {
 	struct hf_heap heap; /* as in the public header; the graph's figures are filled in by the caller */
 	const char *main_path, *main_version, *vcs;
@@ -150,6 +161,15 @@ struct hf_runtime_ops {
 	struct hf_err *(*task_frames)(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max,
 				      size_t *ret_n);
 
+	/* Allocation sites, as sampled up to the capture; numbered from 0. All four may be NULL: the runtime samples none. */
+	uint32_t (*alloc_sites_n)(struct hf_runtime *rt);
+	void (*alloc_sites)(struct hf_runtime *rt, uint32_t i, struct hf_alloc_site *ret);
+	/* Bytes of allocations between samples, on average: 0: it does not sample, 1: every object is one. *ret_why_not:
+	 * where it is 0, why, and what to do, in one line; valid while the runtime lives. HF_UNKNOWN: it cannot be told. */
+	uint64_t (*alloc_rate)(struct hf_runtime *rt, const char **ret_why_not);
+	/* The site that a block was allocated at, where it is one of the samples; UINT32_MAX: none known. */
+	uint32_t (*block_site)(struct hf_runtime *rt, uint32_t block);
+
 	struct hf_err *(*stats)(struct hf_runtime *rt, struct hf_runtime_stats *ret);
 	void (*close)(struct hf_runtime *rt);
 };
@@ -158,6 +178,11 @@ struct hf_runtime_ops {
 struct hf_runtime {
 	const struct hf_runtime_ops *ops;
 };
+
+/* What samples stand for, at one in `rate` bytes: count objects of bytes together become what was allocated, by
+ * expectation. Negative figures (a record that was caught half way) become 0. Source: Go runtime/pprof/protomem.go,
+ * scaleHeapSample. */
+void hf_alloc_scale(uint64_t rate, int64_t count, int64_t bytes, uint64_t *ret_count, uint64_t *ret_bytes);
 
 /* All runtimes that we know, in the order in which they are tried. */
 size_t hf_runtimes(const struct hf_runtime_ops *const **ret);

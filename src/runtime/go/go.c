@@ -36,6 +36,7 @@ static void close_runtime(struct hf_runtime *rt)
 	go_types_destroy(go);
 	go_modules_deinit(go);
 	go_spans_deinit(go);
+	go_sites_deinit(go);
 	go_goroutines_deinit(go);
 	hf_vec_deinit(&go->specials);
 	hf_vec_deinit(&go->queue_roots);
@@ -139,6 +140,7 @@ static struct hf_err *prepare(struct hf_runtime *rt)
 {
 	/* The tables of functions are large and constant: read now, they need not be while it is stopped. */
 	HF_TRY(go_modules_read(go_of(rt)));
+	HF_TRY(go_sites_prepare(go_of(rt)));
 	return go_spans_prepare(go_of(rt));
 }
 
@@ -154,6 +156,7 @@ static struct hf_err *capture(struct hf_runtime *rt)
 	HF_TRY(go_spans_capture(go));
 	HF_TRY(go_goroutines_read(go));
 	HF_TRY(go_specials_read(go));
+	HF_TRY(go_sites_capture(go));
 	HF_TRY(read_itabs(go));
 	return go_counters_read(go);
 }
@@ -163,6 +166,7 @@ static struct hf_err *walk(struct hf_runtime *rt, uint32_t *ret_blocks)
 	struct go *go = go_of(rt);
 
 	HF_TRY(go_spans_number(go));
+	HF_TRY(go_sites_read(go));
 	HF_TRY(go_types_create(go));
 	HF_TRY(go_scan_prepare(go));
 	HF_TRY(go_goroutines_walk(go));
@@ -462,6 +466,10 @@ static const struct hf_runtime_ops go_ops = {
 	.tasks = tasks,
 	.task = task,
 	.task_frames = task_frames,
+	.alloc_sites_n = go_sites_n,
+	.alloc_sites = go_site_get,
+	.alloc_rate = go_sample_rate,
+	.block_site = go_block_site,
 	.stats = stats,
 	.close = close_runtime,
 };

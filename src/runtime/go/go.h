@@ -6,6 +6,7 @@
  *   stack.c    live slots of frames            roots.c    globals, specials, queues
  *   types.c    type descriptors and DWARF      typing.c   types for blocks, by propagation
  *   names.c    fields, indexes, keys           stats.c    the runtime's own counters
+ *   sites.c    where objects were allocated
  *
  * Two times: capture (the target is stopped: everything that is chased through pointers is read into this struct and
  * block contents are captured in bulk), and after (all else). Facts on layouts: docs/runtimes/go.md.
@@ -71,6 +72,7 @@ struct go_damage {
 	X(SPECIALS, true, "lists of specials (finalizers, cleanups, weak pointers) are damaged",             \
 	  "the rest of each is left out")                                                                    \
 	X(QUEUES, true, "queues of finalizers or cleanups are damaged", "the rest of each is left out")      \
+	X(SITES, false, "lists of allocation sites are damaged", "the rest of each is left out")             \
 	X(ITABS, true, "tables of interfaces are damaged", "what some interfaces hold has no type")          \
 	X(MAPS, true, "maps are damaged", "what is in them may have no type and no key")                     \
 	X(CHANS, true, "channels are damaged", "what is in them may have no type")                           \
@@ -185,6 +187,20 @@ struct go_counters {
 	uint32_t gc_phase;
 };
 
+/* A record of the runtime's profile of allocations. */
+struct go_site {
+	uint64_t bucket; /* its address */
+	uint64_t size;
+	uint32_t pcs, pcs_n; /* where its stack stands in go->site_pcs */
+	uint32_t own;        /* of these are the runtime's own, from the innermost on */
+	int64_t allocs, frees, alloc_bytes, free_bytes;
+};
+
+/* An object that is a sample: its address and its record's, while stopped; its block and site, after. */
+struct go_sample {
+	uint64_t object, site;
+};
+
 struct go_types; /* types.h */
 
 struct go {
@@ -235,6 +251,15 @@ struct go {
 	struct hf_map64 locals; /* pc -> index into locals_list: typing.h */
 	struct go_locals_list *locals_list;
 	struct hf_map64 itab_type; /* itab -> type descriptor, read while stopped */
+
+	/* sites.c */
+	uint64_t sites_head, sites_known;    /* the first record: when stopped, before */
+	HF_VEC(struct hf_range) site_ranges; /* records that were there before the stop */
+	HF_VEC(struct go_site) sites;
+	HF_VEC(uint64_t) site_pcs;
+	HF_VEC(struct go_sample) samples;
+	uint64_t sample_rate;   /* HF_UNKNOWN */
+	bool sampling_left_out; /* the linker found no use of the profile */
 
 	double now_monotonic; /* the target's CLOCK_MONOTONIC when captured; 0: unknown (another machine's core) */
 	struct go_counters counters;
@@ -389,6 +414,19 @@ struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root
 /* ---- stats.c -------------------------------------------------------------------------------------------------------- */
 
 struct hf_err *go_counters_read(struct go *go) HF_CHECKED; /* stopped, after go_spans_read */
+
+/* ---- sites.c -------------------------------------------------------------------------------------------------------- */
+
+/* While the target runs: where the records are, so that they can be copied with few reads. */
+struct hf_err *go_sites_prepare(struct go *go) HF_CHECKED;
+struct hf_err *go_sites_capture(struct go *go) HF_CHECKED; /* stopped */
+/* After, when blocks have numbers: decodes the records; finds the blocks that are samples. */
+struct hf_err *go_sites_read(struct go *go) HF_CHECKED;
+void go_sites_deinit(struct go *go);
+uint32_t go_sites_n(struct hf_runtime *rt);
+void go_site_get(struct hf_runtime *rt, uint32_t i, struct hf_alloc_site *ret);
+uint64_t go_sample_rate(struct hf_runtime *rt, const char **ret_why_not);
+uint32_t go_block_site(struct hf_runtime *rt, uint32_t block);
 
 /* ---- selfcheck.c ---------------------------------------------------------------------------------------------------- */
 

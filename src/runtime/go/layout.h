@@ -40,6 +40,9 @@ enum go_special {
 	X(GCCLEANUPS, "runtime.gcCleanups")                                                                  \
 	X(ITABTABLE, "runtime.itabTable")                                                                    \
 	X(WAITREASONS, "runtime.waitReasonStrings")                                                          \
+	X(MBUCKETS, "runtime.mbuckets")                                                                      \
+	X(MEMPROFILERATE, "runtime.MemProfileRate")                                                          \
+	X(DISABLEMEMORYPROFILING, "runtime.disableMemoryProfiling")                                          \
 	X(BUILDVERSION, "runtime.buildVersion")                                                              \
 	X(ASYNCTIMERCHAN, "runtime.asyncTimerChan")
 

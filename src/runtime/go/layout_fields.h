@@ -42,6 +42,20 @@
 	X(SPECIALWEAKHANDLE_HANDLE, "runtime.specialWeakHandle", "handle", -1, -1, -1, 16, 24, 24, 24, 24) \
 	X(SPECIALCLEANUP_FN, "runtime.specialCleanup", "fn", -1, -1, -1, -1, 24, 24, -1, -1) \
 	X(SPECIALCLEANUP_CLEANUP, "runtime.specialCleanup", "cleanup", -1, -1, -1, -1, -1, -1, 24, 24) \
+	X(SPECIALPROFILE_B, "runtime.specialprofile", "b", 16, 16, 16, 16, 24, 24, 24, 24) \
+	X(BUCKET_SIZE, "runtime.bucket", "", 48, 48, 48, 48, 48, 48, 48, 48) \
+	X(BUCKET_ALLNEXT, "runtime.bucket", "allnext", 8, 8, 8, 8, 8, 8, 8, 8) \
+	X(BUCKET_TYP, "runtime.bucket", "typ", 16, 16, 16, 16, 16, 16, 16, 16) \
+	X(BUCKET_HASH, "runtime.bucket", "hash", 24, 24, 24, 24, 24, 24, 24, 24) \
+	X(BUCKET_OBJECT_SIZE, "runtime.bucket", "size", 32, 32, 32, 32, 32, 32, 32, 32) \
+	X(BUCKET_NSTK, "runtime.bucket", "nstk", 40, 40, 40, 40, 40, 40, 40, 40) \
+	X(MEMRECORD_SIZE, "runtime.memRecord", "", 128, 128, 128, 128, 128, 128, 128, 64) \
+	X(MEMRECORDCYCLE_SIZE, "runtime.memRecordCycle", "", 32, 32, 32, 32, 32, 32, 32, 16) \
+	X(MEMRECORDCYCLE_ALLOCS, "runtime.memRecordCycle", "allocs", 0, 0, 0, 0, 0, 0, 0, 0) \
+	X(MEMRECORDCYCLE_FREES, "runtime.memRecordCycle", "frees", 8, 8, 8, 8, 8, 8, 8, 8) \
+	X(MEMRECORDCYCLE_ALLOC_BYTES, "runtime.memRecordCycle", "alloc_bytes", 16, 16, 16, 16, 16, 16, 16, -1) \
+	X(MEMRECORDCYCLE_FREE_BYTES, "runtime.memRecordCycle", "free_bytes", 24, 24, 24, 24, 24, 24, 24, -1) \
+	X(MCACHE_MEM_PROF_RATE, "runtime.mcache", "memProfRate", -1, -1, -1, -1, 8, 8, 8, 8) \
 	X(G_SIZE, "runtime.g", "", 392, 408, 424, 432, 440, 440, 456, 456) \
 	X(G_STACK_LO, "runtime.g", "stack.lo", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(G_STACK_HI, "runtime.g", "stack.hi", 8, 8, 8, 8, 8, 8, 8, 8) \

@@ -48,6 +48,12 @@ static struct hf_err *add_special(struct go *go, const struct go_span *span, uin
 		} else {
 			read_word(go, payload(go, l->off[GO_SPECIALCLEANUP_FN], addr), &record.fn);
 		}
+	} else if (kind == l->special_kind[GO_SPECIAL_PROFILE]) {
+		struct go_sample sample = {.object = record.object};
+
+		if (!read_word(go, payload(go, l->off[GO_SPECIALPROFILE_B], addr), &sample.site))
+			return NULL;
+		return hf_vec_push(&go->samples, sample);
 	} else {
 		return NULL;
 	}
