@@ -235,6 +235,10 @@ struct hf_info_object {
 	const struct hf_frame *frames; /* code: innermost first */
 	size_t frames_n;
 	uint32_t retainers, roots; /* heap: blocks and roots that point to it */
+	const struct hf_frame
+		*allocated; /* heap: the stack that allocated it, where it is a sample of the program's own
+					     profile; innermost first, without the runtime's functions */
+	size_t allocated_n;
 };
 struct hf_info {
 	const struct hf_info_object *objects;
@@ -270,6 +274,8 @@ struct hf_why_object {
 	uint64_t count, bytes;         /* 1 and size; for a type: the live objects that this one stands for */
 	const struct hf_chain *chains; /* each from another root, shortest first; none: nothing holds it */
 	size_t n;
+	const struct hf_frame *allocated; /* as in info */
+	size_t allocated_n;
 };
 struct hf_why {
 	const struct hf_why_object *objects;
@@ -292,19 +298,35 @@ enum hf_top_by {
 				several roots together hold is one row of its own */
 	HF_TOP_BY_GOROUTINE, /* the same, of goroutines only */
 	HF_TOP_BY_OBJECT,    /* the objects that retain most, one a row; count: of what it retains */
+	HF_TOP_BY_SITE, /* by where it was allocated, as the program samples that itself; count and bytes: what the
+			   samples in use, live or not, stand for; retained: by the samples alone, not scaled */
+};
+
+/* A place that allocates: the innermost function that is not the runtime's, and its line. */
+struct hf_site {
+	const char *function, *file; /* file: "" where unknown */
+	unsigned line;
+	uint64_t alloc_count, alloc_bytes; /* all that it allocated so far, as the samples stand for */
+	uint64_t samples, alloc_samples;   /* in use; of all */
+	uint64_t stacks;                   /* in how many ways it was called */
+	const struct hf_frame
+		*stack; /* the one with most bytes in use; innermost first, without the runtime's */
+	size_t stack_n;
 };
 struct hf_row {
 	const char *name;
 	uint64_t count, bytes;
-	uint64_t retained_bytes; /* what would be garbage without it: itself and all that it dominates */
+	uint64_t retained_bytes;    /* what would be garbage without it: itself and all that it dominates */
+	const struct hf_site *site; /* by site; else NULL */
 };
 struct hf_top {
 	const struct hf_row *rows; /* by type: most bytes first; otherwise most retained bytes first */
 	size_t n;
 	uint64_t left_out, left_out_bytes; /* rows beyond limit, and theirs */
 	uint64_t total_count, total_bytes;
+	uint64_t sample_rate; /* by site: bytes of allocations between two samples; else 0 */
 };
-/* limit  rows at most; 0: all. */
+/* limit  rows at most; 0: all.     Errors: TARGET (by site: it does not sample its allocations; says what to do) */
 HF_API struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, const struct hf_top **ret)
 	HF_CHECKED;
 

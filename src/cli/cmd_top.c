@@ -15,6 +15,10 @@ const struct hf_command hf_command_top = {
 		  "--by root, --by goroutine: what only this variable, or the goroutines of this function, "
 		  "hold; what several\n"
 		  "roots hold together is a row of its own. --by object: the objects that retain most.\n"
+		  "--by site: where it was allocated, as the program samples that itself "
+		  "(runtime.MemProfileRate): "
+		  "in use and\n"
+		  "in all, scaled as pprof does; retained by the samples alone.\n"
 		  "Retained: what would be garbage without it. Exact, by dominators.",
 	.example = "holdfast top -p 1234 --by root --limit 5",
 	.example_says = "the five variables or goroutines that hold most",

@@ -20,7 +20,7 @@
 	X(DEPTH, "depth", 0, "N", HF_TAKES_DEPTH, "N levels of the tree, 1 to 100 (default 5)")              \
 	X(MIN, "min", 0, "SIZE", HF_TAKES_MIN,                                                               \
 	  "sum up what is below SIZE: 64K, 1.5MiB, 0.1% (default 1% of the tree)")                           \
-	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type, root, goroutine or object")                  \
+	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type, root, goroutine, object or site")            \
 	X(OUTPUT, "output", 'o', "FILE", HF_TAKES_OUTPUT, "write to FILE")                                   \
 	X(JSON, "json", 0, NULL, 0, "one JSON object instead of text")                                       \
 	X(VALUES, "show-values", 0, NULL, 0, "show the contents of strings and bytes")                       \
@@ -77,14 +77,15 @@ static struct hf_err *parse_by(const char *text, enum hf_top_by *ret)
 	} keys[] = {{"type", HF_TOP_BY_TYPE},
 		    {"root", HF_TOP_BY_ROOT},
 		    {"goroutine", HF_TOP_BY_GOROUTINE},
-		    {"object", HF_TOP_BY_OBJECT}};
+		    {"object", HF_TOP_BY_OBJECT},
+		    {"site", HF_TOP_BY_SITE}};
 
 	for (size_t i = 0; i < HF_LEN(keys); i++)
 		if (strcmp(text, keys[i].name) == 0) {
 			*ret = keys[i].by;
 			return NULL;
 		}
-	return hf_err(HF_USAGE, "--by takes type, root, goroutine or object, not '%s'", text);
+	return hf_err(HF_USAGE, "--by takes type, root, goroutine, object or site, not '%s'", text);
 }
 
 static const struct {

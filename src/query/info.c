@@ -1,5 +1,6 @@
 /* info: what is at an address? */
 #include "session.h"
+#include "sites.h"
 
 #include "../base/vec.h"
 
@@ -30,6 +31,7 @@ static struct hf_err *info_block(struct hf_session *s, const struct hf_info *res
 		ret->value = take(result, &text);
 	}
 	HF_TRY(hf_graph_retainers(s->graph, block, &ret->retainers, &ret->roots));
+	HF_TRY(hf_allocated_by(s, result, block, &ret->allocated, &ret->allocated_n));
 	hf_str_addf(&text, "%s object of %s, type %s", ret->state, hf_format_size(b.size, size, sizeof(size)),
 		    ret->type);
 	if (*ret->path)

@@ -77,36 +77,39 @@ struct hf_err *hf_domtree_init(struct hf_domtree *t, const struct hf_dominators 
 	return NULL;
 }
 
-/* A walk down the tree with a count of the types on the way: an object inside another of its type is not counted again. */
+/* A walk down the tree with a count of the groups on the way: an object inside another of its group is not counted
+ * again. */
 struct descent {
 	struct hf_session *s;
 	const struct hf_domtree *tree;
-	uint32_t *inside; /* a type: how many objects of it are on the way */
+	hf_group_fn *group_of;
+	void *arg;
+	uint32_t *inside; /* a group: how many objects of it are on the way */
 	uint64_t *retained;
 	uint32_t *stack, *next; /* a node on the way, and its child to visit */
 	uint32_t depth;
 };
 
-static uint32_t type_of(const struct descent *d, uint32_t node)
+static uint32_t group_of(const struct descent *d, uint32_t node)
 {
-	return node < d->s->dominators->blocks ? d->s->rt->ops->block_type(d->s->rt, node) : UINT32_MAX;
+	return node < d->s->dominators->blocks ? d->group_of(d->arg, node) : UINT32_MAX;
 }
 
 static void enter(struct descent *d, uint32_t node)
 {
-	uint32_t type = type_of(d, node);
+	uint32_t group = group_of(d, node);
 
 	d->stack[d->depth] = node;
 	d->next[d->depth++] = d->tree->start[node];
-	if (type != UINT32_MAX && d->inside[type]++ == 0)
-		d->retained[type] += d->s->dominators->retained[node];
+	if (group != UINT32_MAX && d->inside[group]++ == 0)
+		d->retained[group] += d->s->dominators->retained[node];
 }
 
 static struct hf_err *descend(struct descent *d)
 {
 	enter(d, hf_dominators_top(d->s->dominators));
 	for (uint64_t steps = 0; d->depth; steps++) {
-		uint32_t node = d->stack[d->depth - 1], type;
+		uint32_t node = d->stack[d->depth - 1], group;
 
 		if (steps % 65536 == 0)
 			HF_TRY(hf_interrupt_check());
@@ -114,15 +117,16 @@ static struct hf_err *descend(struct descent *d)
 			enter(d, d->tree->children[d->next[d->depth - 1]++]);
 			continue;
 		}
-		type = type_of(d, node);
-		if (type != UINT32_MAX)
-			d->inside[type]--;
+		group = group_of(d, node);
+		if (group != UINT32_MAX)
+			d->inside[group]--;
 		d->depth--;
 	}
 	return NULL;
 }
 
-struct hf_err *hf_retained_by_type(struct hf_session *s, uint64_t *ret)
+struct hf_err *hf_retained_by_group(struct hf_session *s, uint32_t groups, hf_group_fn *fn, void *arg,
+				    uint64_t *ret)
 {
 	struct hf_domtree tree;
 	_free_ uint32_t *inside = NULL, *stack = NULL, *next = NULL;
@@ -131,12 +135,31 @@ struct hf_err *hf_retained_by_type(struct hf_session *s, uint64_t *ret)
 
 	HF_TRY(hf_session_dominators(s));
 	HF_TRY(hf_domtree_init(&tree, s->dominators));
-	inside = hf_calloc(s->rt->ops->types(s->rt), sizeof(uint32_t));
+	inside = hf_calloc(groups, sizeof(uint32_t));
 	stack = hf_malloc(((size_t)s->dominators->n + 1) * sizeof(uint32_t));
 	next = hf_malloc(((size_t)s->dominators->n + 1) * sizeof(uint32_t));
-	d = (struct descent){
-		.s = s, .tree = &tree, .inside = inside, .retained = ret, .stack = stack, .next = next};
+	d = (struct descent){.s = s,
+			     .tree = &tree,
+			     .group_of = fn,
+			     .arg = arg,
+			     .inside = inside,
+			     .retained = ret,
+			     .stack = stack,
+			     .next = next};
 	err = inside && stack && next ? descend(&d) : hf_err_nomem();
 	hf_domtree_deinit(&tree);
 	return err;
+}
+
+static uint32_t type_of(void *arg, uint32_t block)
+{
+	struct hf_session *s = arg;
+
+	return s->rt->ops->block_type(s->rt, block);
+}
+
+struct hf_err *hf_retained_by_type(struct hf_session *s, uint64_t *ret)
+{
+	HF_TRY(hf_session_type(s));
+	return hf_retained_by_group(s, s->rt->ops->types(s->rt), type_of, s, ret);
 }

@@ -1,12 +1,13 @@
 /* top: what there is most of. */
 #include "retained.h"
+#include "sites.h"
 
 #include "../base/vec.h"
 #include "../base/workers.h"
 
 #include <stdlib.h>
 
-typedef HF_VEC(struct hf_row) rows_vec;
+typedef hf_rows rows_vec;
 
 static int compare_names(const void *a, const void *b)
 {
@@ -48,7 +49,7 @@ static struct hf_err *finish(struct hf_top *result, rows_vec *rows, enum hf_top_
 	rows->n = n;
 	if (n)
 		qsort(rows->at, n, sizeof(*rows->at),
-		      by == HF_TOP_BY_TYPE ? compare_bytes : compare_retained);
+		      by == HF_TOP_BY_TYPE || by == HF_TOP_BY_SITE ? compare_bytes : compare_retained);
 	result->n = limit ? hf_min(limit, n) : n;
 	for (size_t i = result->n; i < n; i++) {
 		result->left_out++;
@@ -202,6 +203,18 @@ static struct hf_err *by_object(struct hf_session *s, struct hf_top *result, siz
 	return NULL;
 }
 
+/* Of sites: what all samples in use stand for. */
+static void set_site_totals(struct hf_session *s, const rows_vec *rows, struct hf_top *result)
+{
+	const char *why_not;
+
+	result->sample_rate = s->rt->ops->alloc_rate(s->rt, &why_not);
+	for (size_t i = 0; i < rows->n; i++) {
+		result->total_count += rows->at[i].count;
+		result->total_bytes += rows->at[i].bytes;
+	}
+}
+
 /* What is live in all: objects may stand in several rows, or in none. */
 static void set_totals(struct hf_session *s, struct hf_top *result)
 {
@@ -223,8 +236,12 @@ struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, con
 		err = by_type(s, result, &rows);
 	else if (by == HF_TOP_BY_OBJECT)
 		err = by_object(s, result, limit, &rows);
+	else if (by == HF_TOP_BY_SITE)
+		err = hf_site_rows(s, result, &rows);
 	else
 		err = by_root(s, by == HF_TOP_BY_GOROUTINE, &rows);
+	if (!err && by == HF_TOP_BY_SITE)
+		set_site_totals(s, &rows, result);
 	if (!err)
 		err = finish(result, &rows, by, limit);
 	hf_vec_deinit(&rows);
@@ -232,7 +249,8 @@ struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, con
 		hf_result_free(result);
 		return err;
 	}
-	set_totals(s, result);
+	if (by != HF_TOP_BY_SITE)
+		set_totals(s, result);
 	*ret = result;
 	return NULL;
 }

@@ -1,5 +1,6 @@
 /* why: what holds an object, or the objects of a type. */
 #include "session.h"
+#include "sites.h"
 
 #include "../base/map64.h"
 #include "../base/vec.h"
@@ -21,6 +22,7 @@ static struct hf_err *why_block(struct hf_session *s, struct hf_why *result, uin
 	ret->state = hf_block_state(s, block);
 	ret->count = 1;
 	ret->bytes = b.size;
+	HF_TRY(hf_allocated_by(s, result, block, &ret->allocated, &ret->allocated_n));
 	HF_TRY(hf_graph_paths(s->graph, block, max, &paths, &n));
 	chains = hf_result_alloc(result, n, sizeof(*chains));
 	err = chains ? NULL : hf_err_nomem();
@@ -103,6 +105,7 @@ static struct hf_err *why_group(struct hf_session *s, struct hf_why *result, con
 
 	if (!chain)
 		return hf_err_nomem();
+	HF_TRY(hf_allocated_by(s, result, g->example, &o.allocated, &o.allocated_n));
 	HF_TRY(hf_chain_nearest(s, result, g->example, chain));
 	return hf_vec_push(objects, o);
 }

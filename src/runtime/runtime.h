@@ -68,6 +68,7 @@ struct hf_stack_frame {
 	uint64_t pc;
 	uint32_t line;
 	bool inlined;
+	bool own; /* the runtime's; set by `frames` */
 };
 
 /* One goroutine (or the like), for the groups. Strings live while the runtime lives. */

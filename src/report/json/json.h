@@ -22,6 +22,12 @@ struct json_t *hf_json_number(uint64_t n);     /* null where unknown, "max" wher
 struct json_t *hf_json_real(double v);         /* rounded to thousandths; null where it is no number */
 struct json_t *hf_json_time(double unix_time); /* null where unknown (0) */
 
+struct hf_row;
+struct hf_frame;
+/* json/sites.c: what a row by site says beside; the stack that allocated an object, where it is known. */
+void hf_json_site(struct hf_json *j, struct json_t *row, const struct hf_row *at);
+void hf_json_allocated(struct hf_json *j, struct json_t *object, const struct hf_frame *at, size_t n);
+
 /* The result of each command; table in report.c. */
 typedef struct json_t *hf_json_fn(struct hf_json *j, const void *result);
 hf_json_fn hf_json_overview, hf_json_info, hf_json_why, hf_json_top, hf_json_dominators, hf_json_goroutines,

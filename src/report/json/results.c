@@ -146,6 +146,7 @@ static json_t *info_object(struct hf_json *j, const struct hf_info_object *at)
 		hf_json_set(j, o, "frames", frames(j, at->frames, at->frames_n));
 	hf_json_set(j, o, "retainers", json_integer(at->retainers));
 	hf_json_set(j, o, "roots", json_integer(at->roots));
+	hf_json_allocated(j, o, at->allocated, at->allocated_n);
 	return o;
 }
 
@@ -196,6 +197,7 @@ static json_t *why_object(struct hf_json *j, const struct hf_why_object *at)
 	for (size_t i = 0; i < at->n; i++)
 		hf_json_append(j, chains, chain(j, &at->chains[i]));
 	hf_json_set(j, o, "chains", chains);
+	hf_json_allocated(j, o, at->allocated, at->allocated_n);
 	return o;
 }
 
@@ -223,6 +225,7 @@ json_t *hf_json_top(struct hf_json *j, const void *result)
 		hf_json_set(j, row, "count", hf_json_number(top->rows[i].count));
 		hf_json_set(j, row, "bytes", hf_json_number(top->rows[i].bytes));
 		hf_json_set(j, row, "retained_bytes", hf_json_number(top->rows[i].retained_bytes));
+		hf_json_site(j, row, &top->rows[i]);
 		hf_json_append(j, rows, row);
 	}
 	hf_json_set(j, o, "rows", rows);
@@ -230,6 +233,8 @@ json_t *hf_json_top(struct hf_json *j, const void *result)
 	hf_json_set(j, o, "left_out_bytes", hf_json_number(top->left_out_bytes));
 	hf_json_set(j, o, "total_count", hf_json_number(top->total_count));
 	hf_json_set(j, o, "total_bytes", hf_json_number(top->total_bytes));
+	if (top->n && top->rows[0].site)
+		hf_json_set(j, o, "sample_rate", hf_json_number(top->sample_rate));
 	return o;
 }
 

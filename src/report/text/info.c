@@ -41,6 +41,7 @@ static void show_object(struct hf_text *t, const struct hf_info_object *o)
 			     plural(o->retainers), hf_show_count(o->roots).s, plural(o->roots));
 	if (*o->value)
 		hf_text_line(t, "  value %s", o->value);
+	hf_text_allocated(t, 2, o->allocated, o->allocated_n);
 	hf_text_frames(t, 2, o->frames, o->frames_n, SIZE_MAX);
 }
 

@@ -90,6 +90,9 @@ void hf_text_chain_expression(struct hf_text *t, size_t indent, const struct hf_
 void hf_text_chain_steps(struct hf_text *t, size_t indent, const struct hf_chain *chain);
 
 void hf_text_rows(struct hf_text *t, size_t indent, const struct hf_top *top, const char *what, size_t max);
+void hf_text_sites(struct hf_text *t, const struct hf_top *top);
+/* "allocated by ..."; nothing where n is 0. */
+void hf_text_allocated(struct hf_text *t, size_t indent, const struct hf_frame *frames, size_t n);
 void hf_text_groups(struct hf_text *t, size_t indent, const struct hf_goroutines *g, size_t max);
 void hf_text_frames(struct hf_text *t, size_t indent, const struct hf_frame *frames, size_t n, size_t max);
 

@@ -44,6 +44,10 @@ void hf_text_top(struct hf_text *t, const struct hf_head *head, const void *resu
 	const struct hf_top *top = result;
 
 	hf_text_header(t, head, NULL);
+	if (top->n && top->rows[0].site) {
+		hf_text_sites(t, top);
+		return;
+	}
 	hf_text_line(t, "%s live objects, %s", hf_show_count(top->total_count).s,
 		     hf_show_size(top->total_bytes).s);
 	if (top->n) {

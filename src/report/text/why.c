@@ -11,6 +11,7 @@ static void show_object(struct hf_text *t, const struct hf_why_object *o)
 	if (o->count > 1)
 		hf_text_line(t, "one of %s objects, %s together, that are held in this way",
 			     hf_show_count(o->count).s, hf_show_size(o->bytes).s);
+	hf_text_allocated(t, 0, o->allocated, o->allocated_n);
 	if (!o->n)
 		hf_text_line(t, "nothing holds it: no chain of pointers leads to it from any root");
 	for (size_t i = 0; i < o->n; i++) {

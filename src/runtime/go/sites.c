@@ -166,12 +166,12 @@ struct hf_err *go_sites_capture(struct go *go)
 
 /* ---- after ------------------------------------------------------------------------------------------------------- */
 
-static bool is_runtime(const char *name)
+bool go_is_runtime(const char *function)
 {
 	static const char *const prefixes[] = {"runtime.", "internal/runtime/"};
 
 	for (size_t i = 0; i < HF_LEN(prefixes); i++)
-		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+		if (!strncmp(function, prefixes[i], strlen(prefixes[i])))
 			return true;
 	return false;
 }
@@ -182,9 +182,17 @@ static uint32_t count_own(struct go *go, const uint64_t *pcs, uint32_t n)
 	struct go_func f;
 
 	for (uint32_t i = 0; i < n; i++)
-		if (!go_find_func(go, pcs[i] - 1, &f) || !is_runtime(f.name))
+		if (!go_find_func(go, pcs[i] - 1, &f) || !go_is_runtime(f.name))
 			return i;
 	return 0;
+}
+
+/* Where each goroutine ends: it says nothing. */
+static bool is_goexit(struct go *go, uint64_t pc)
+{
+	struct go_func f;
+
+	return go_find_func(go, pc - 1, &f) && !strcmp(f.name, "runtime.goexit");
 }
 
 /* Sums active and future: all that was sampled so far. Without members for bytes (1.27) all objects are of one size. */
@@ -231,8 +239,10 @@ static struct hf_err *add_site(struct go *go, uint64_t addr, const struct record
 	    hf_err_ignore(hf_target_read(go->t, stack + n * 8, bytes, record_size)))
 		return NULL;
 	go->site_pcs.n += n;
-	if (n)
+	if (n) {
+		site.pcs_n -= is_goexit(go, go->site_pcs.at[site.pcs + n - 1]);
 		site.own = count_own(go, go->site_pcs.at + site.pcs, site.pcs_n);
+	}
 	sum_record(go, bytes, &site);
 	*ret_added = true;
 	return hf_vec_push(&go->sites, site);

@@ -105,3 +105,73 @@ func Beat() {
 		syscall.Write(2, dot)
 	}
 }
+
+var room [32 << 10]byte
+
+func appendNumber(b []byte, key string, n uint64) []byte {
+	b = append(b, `,"`...)
+	b = append(b, key...)
+	b = append(b, `":`...)
+	return strconv.AppendUint(b, n, 10)
+}
+
+// Stats is Ready with all of MemStats as one more truth.
+func Stats() {
+	pid := os.Getpid()
+	runtime.ReadMemStats(&stats)
+	b := append(room[:0], `{"truth":"memstats"`...)
+	b = appendNumber(b, "Alloc", stats.Alloc)
+	b = appendNumber(b, "TotalAlloc", stats.TotalAlloc)
+	b = appendNumber(b, "Sys", stats.Sys)
+	b = appendNumber(b, "Lookups", stats.Lookups)
+	b = appendNumber(b, "Mallocs", stats.Mallocs)
+	b = appendNumber(b, "Frees", stats.Frees)
+	b = appendNumber(b, "HeapAlloc", stats.HeapAlloc)
+	b = appendNumber(b, "HeapSys", stats.HeapSys)
+	b = appendNumber(b, "HeapIdle", stats.HeapIdle)
+	b = appendNumber(b, "HeapInuse", stats.HeapInuse)
+	b = appendNumber(b, "HeapReleased", stats.HeapReleased)
+	b = appendNumber(b, "HeapObjects", stats.HeapObjects)
+	b = appendNumber(b, "StackInuse", stats.StackInuse)
+	b = appendNumber(b, "StackSys", stats.StackSys)
+	b = appendNumber(b, "MSpanInuse", stats.MSpanInuse)
+	b = appendNumber(b, "MSpanSys", stats.MSpanSys)
+	b = appendNumber(b, "MCacheInuse", stats.MCacheInuse)
+	b = appendNumber(b, "MCacheSys", stats.MCacheSys)
+	b = appendNumber(b, "BuckHashSys", stats.BuckHashSys)
+	b = appendNumber(b, "GCSys", stats.GCSys)
+	b = appendNumber(b, "OtherSys", stats.OtherSys)
+	b = appendNumber(b, "NextGC", stats.NextGC)
+	b = appendNumber(b, "LastGC", stats.LastGC)
+	b = appendNumber(b, "PauseTotalNs", stats.PauseTotalNs)
+	b = appendNumber(b, "NumGC", uint64(stats.NumGC))
+	b = appendNumber(b, "NumForcedGC", uint64(stats.NumForcedGC))
+	b = append(b, `,"GCCPUFraction":`...)
+	b = strconv.AppendFloat(b, stats.GCCPUFraction, 'g', -1, 64)
+	b = append(b, `,"EnableGC":`...)
+	b = strconv.AppendBool(b, stats.EnableGC)
+	b = append(b, `,"PauseNs":[`...)
+	for i := uint32(0); i < stats.NumGC && i < 256; i++ { // the latest first
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(b, stats.PauseNs[(stats.NumGC-i+255)%256], 10)
+	}
+	b = append(b, `],"BySize":[`...)
+	for i := range stats.BySize {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '[')
+		b = strconv.AppendUint(b, uint64(stats.BySize[i].Size), 10)
+		b = append(b, ',')
+		b = strconv.AppendUint(b, stats.BySize[i].Mallocs, 10)
+		b = append(b, ',')
+		b = strconv.AppendUint(b, stats.BySize[i].Frees, 10)
+		b = append(b, ']')
+	}
+	b = append(b, "]}\n{\"truth\":\"ready\",\"pid\":"...)
+	b = strconv.AppendInt(b, int64(pid), 10)
+	b = append(b, "}\n"...)
+	syscall.Write(1, b)
+}
