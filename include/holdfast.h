@@ -158,6 +158,26 @@ struct hf_fact {
 
 /* ---- overview: is it the heap at all? ------------------------------------------------------------------ */
 
+enum hf_unit {
+	HF_UNIT_BYTES,
+	HF_UNIT_COUNT,
+	HF_UNIT_NS,       /* a duration */
+	HF_UNIT_TIME_NS,  /* since 1970; 0: never */
+	HF_UNIT_FRACTION, /* the figure is in `real` */
+	HF_UNIT_BOOL,
+};
+/* A figure by the name that the runtime's own interface gives it. */
+struct hf_figure {
+	const char *name, *meaning; /* "HeapInuse"; one line */
+	enum hf_unit unit;
+	uint64_t value;
+	double real;
+};
+/* What was ever allocated and freed of one size. */
+struct hf_size_count {
+	uint64_t size, mallocs, frees;
+};
+
 /* A managed heap, as its runtime counts it and as we walked it. Bytes are of whole slots (size classes). */
 struct hf_heap {
 	const char *runtime;                 /* "go" */
@@ -179,6 +199,14 @@ struct hf_heap {
 	const char *gc_phase;                                  /* "off", "mark", "mark termination" */
 	uint64_t gc_cycles, gc_percent, memory_limit, next_gc; /* gc_percent: HF_NOLIMIT where off */
 	double last_gc_at;                                     /* unix time; 0: never */
+	/* Go: what runtime.ReadMemStats would say: the figures that are known, in its order; the pauses that it keeps, the
+	 * latest first, nanoseconds; BySize, by size class (the first, of size 0, counts nothing). */
+	const struct hf_figure *memstats;
+	size_t memstats_n;
+	const uint64_t *pauses;
+	size_t pauses_n;
+	const struct hf_size_count *by_size;
+	size_t by_size_n;
 };
 
 struct hf_dep {
@@ -434,7 +462,7 @@ struct hf_report_options {
 	unsigned width;  /* text: columns; 0: 100 */
 	const char *ask; /* text: how the user names the target in commands: "-p 1234"; "": not at all */
 };
-/* Renders the result of a command ("overview", "info", "why", "top", "dominators", "goroutines", "snap", "page") as one
+/* Renders the result of a command ("overview", "memstats", "info", "why", "top", "dominators", "goroutines", "snap", "page") as one
  * string, ending in a newline. ret  caller frees with hf_text_free.     Errors: NOMEM, USAGE (no such command) */
 HF_API struct hf_err *hf_report(const char *command, const struct hf_head *head, const void *result,
 				const struct hf_report_options *options, char **ret) HF_CHECKED;

@@ -6,7 +6,8 @@
 #include "../base/base.h"
 
 /* The rows, in the order of the help. The first is what is asked where no verb is given. */
-#define HF_COMMANDS(X) X(page) X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(snap)
+#define HF_COMMANDS(X)                                                                                       \
+	X(page) X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(memstats) X(snap)
 
 /* What was asked, apart from the target. */
 struct hf_args {

@@ -34,6 +34,27 @@ static struct hf_err *fill_facts(const struct hf_facts *facts, struct hf_arena *
 	return NULL;
 }
 
+static struct hf_err *copy(struct hf_arena *a, const void *from, size_t n, size_t size, const void **ret)
+{
+	void *to = n ? hf_arena_alloc(a, n * size) : NULL;
+
+	if (n && !to)
+		return hf_err_nomem();
+	if (n)
+		memcpy(to, from, n * size);
+	*ret = to;
+	return NULL;
+}
+
+/* Names and meanings are constants of ours. */
+static struct hf_err *keep_memstats(struct hf_arena *a, struct hf_heap *heap)
+{
+	HF_TRY(copy(a, heap->memstats, heap->memstats_n, sizeof(*heap->memstats),
+		    (const void **)&heap->memstats));
+	HF_TRY(copy(a, heap->pauses, heap->pauses_n, sizeof(*heap->pauses), (const void **)&heap->pauses));
+	return copy(a, heap->by_size, heap->by_size_n, sizeof(*heap->by_size), (const void **)&heap->by_size);
+}
+
 static struct hf_err *fill_heaps(const struct hf_runtime_stats *stats, size_t n, struct hf_arena *a,
 				 struct hf_overview *ret)
 {
@@ -46,6 +67,7 @@ static struct hf_err *fill_heaps(const struct hf_runtime_stats *stats, size_t n,
 		if (!keep(a, &heaps[i].runtime) || !keep(a, &heaps[i].version) ||
 		    !keep(a, &heaps[i].gc_phase))
 			return hf_err_nomem();
+		HF_TRY(keep_memstats(a, &heaps[i]));
 	}
 	ret->heaps = heaps;
 	ret->heaps_n = n;

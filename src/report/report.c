@@ -13,6 +13,7 @@ static const struct {
 	hf_json_fn *json;
 } commands[] = {
 	{"overview", hf_text_overview, hf_json_overview},
+	{"memstats", hf_text_memstats, hf_json_memstats},
 	{"info", hf_text_info, hf_json_info},
 	{"why", hf_text_why, hf_json_why},
 	{"top", hf_text_top, hf_json_top},

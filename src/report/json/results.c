@@ -63,6 +63,8 @@ static json_t *heap(struct hf_json *j, const struct hf_heap *heap)
 	hf_json_set(j, o, "exact", json_boolean(heap->exact));
 	hf_json_set(j, o, "gc_phase", hf_json_text(heap->gc_phase));
 	hf_json_set(j, o, "last_gc_at", hf_json_time(heap->last_gc_at));
+	if (heap->memstats_n)
+		hf_json_set(j, o, "memstats", hf_json_memstats_of(j, heap));
 	return o;
 }
 

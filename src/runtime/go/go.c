@@ -435,6 +435,7 @@ static struct hf_err *stats(struct hf_runtime *rt, struct hf_runtime_stats *ret)
 		.next_gc = c->next_gc,
 		.last_gc_at = (double)c->last_gc_unix_ns / 1e9,
 	};
+	HF_TRY(go_memstats(go, &ret->heap));
 	return go_read_build_info(go, ret);
 }
 

@@ -175,6 +175,18 @@ struct go_special_record {
 	bool content_is_root; /* finalizer of a dead object: what it points to is held */
 };
 
+#define GO_CLASSES_MAX 256
+
+/* What was ever allocated and freed, with what the caches of the Ps have not yet told. */
+struct go_tally {
+	uint64_t total_alloc, total_free; /* bytes */
+	uint64_t mallocs, frees;          /* objects; tiny ones of one block each count as both */
+	uint64_t work_bufs, scalar_bits;  /* bytes */
+	size_t classes;                   /* of sizes; the first is that of large objects */
+	uint16_t sizes[GO_CLASSES_MAX];
+	uint64_t class_mallocs[GO_CLASSES_MAX], class_frees[GO_CLASSES_MAX];
+};
+
 /* The runtime's own counters, read while stopped (stats.c). */
 struct go_counters {
 	bool valid;
@@ -185,6 +197,7 @@ struct go_counters {
 	uint64_t num_gc, last_gc_unix_ns;
 	uint64_t gc_percent, memory_limit, next_gc, gomaxprocs;
 	uint32_t gc_phase;
+	struct go_tally tally; /* where valid */
 };
 
 /* A record of the runtime's profile of allocations. */
@@ -414,6 +427,12 @@ struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root
 /* ---- stats.c -------------------------------------------------------------------------------------------------------- */
 
 struct hf_err *go_counters_read(struct go *go) HF_CHECKED; /* stopped, after go_spans_read */
+
+/* ---- memstats.c ------------------------------------------------------------------------------------------------------ */
+
+/* What runtime.ReadMemStats would have said when the target was stopped, into memory of go->names: the figures that can
+ * be known. */
+struct hf_err *go_memstats(struct go *go, struct hf_heap *ret) HF_CHECKED;
 
 /* ---- sites.c -------------------------------------------------------------------------------------------------------- */
 

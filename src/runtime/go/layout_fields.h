@@ -12,6 +12,12 @@
 	X(MHEAP_ALLSPANS, "runtime.mheap", "allspans", 65824, 65864, 65864, 65864, 65864, 65864, 65864, 65864) \
 	X(MHEAP_ARENAS, "runtime.mheap", "arenas", 65904, 65944, 66008, 66008, 66008, 66008, 66008, 66008) \
 	X(MHEAP_IMMORTAL_WEAK_HANDLES, "runtime.mheap", "immortalWeakHandles", -1, -1, -1, -1, -1, 93304, 93448, 93448) \
+	X(MHEAP_PAGES_CHUNKS, "runtime.mheap", "pages.chunks", 128, 128, 128, 128, 128, 128, 128, 128) \
+	X(MHEAP_PAGES_IN_USE, "runtime.mheap", "pages.inUse", 65688, 65688, 65688, 65688, 65688, 65688, 65688, 65688) \
+	X(MHEAP_SPANALLOC_INUSE, "runtime.mheap", "spanalloc.inuse", 92232, 92280, 92344, 92344, 92344, 92368, 92368, 92368) \
+	X(MHEAP_CACHEALLOC_INUSE, "runtime.mheap", "cachealloc.inuse", 92304, 92352, 92416, 92416, 92416, 92440, 92512, 92512) \
+	X(PALLOCDATA_SIZE, "runtime.pallocData", "", 128, 128, 128, 128, 128, 128, 128, 128) \
+	X(PALLOCDATA_SCAVENGED, "runtime.pallocData", "scavenged", 64, 64, 64, 64, 64, 64, 64, 64) \
 	X(HEAPARENA_SIZE, "runtime.heapArena", "", 1133584, 1133584, 68624, 68624, 68624, 69648, 69648, 69648) \
 	X(HEAPARENA_BITMAP, "runtime.heapArena", "bitmap", 0, 0, -1, -1, -1, -1, -1, -1) \
 	X(HEAPARENA_NO_MORE_PTRS, "runtime.heapArena", "noMorePtrs", 1048576, 1048576, -1, -1, -1, -1, -1, -1) \
@@ -33,6 +39,7 @@
 	X(MSPAN_SPECIALS, "runtime.mspan", "specials", 128, 136, 128, 128, 128, 128, 128, 128) \
 	X(MSPAN_LARGE_TYPE, "runtime.mspan", "largeType", -1, -1, 152, 152, 152, 152, 152, 152) \
 	X(MCACHE_ALLOC, "runtime.mcache", "alloc", 40, 40, 40, 40, 48, 48, 48, 48) \
+	X(MCACHE_TINY_ALLOCS, "runtime.mcache", "tinyAllocs", 32, 32, 32, 32, 40, 40, 40, 40) \
 	X(SPECIAL_SIZE, "runtime.special", "", 16, 16, 16, 16, 24, 24, 24, 24) \
 	X(SPECIAL_NEXT, "runtime.special", "next", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(SPECIAL_OFFSET, "runtime.special", "offset", 8, 8, 8, 8, 8, 8, 8, 8) \
@@ -158,10 +165,16 @@
 	X(MSTATS_MCACHE_SYS, "runtime.mstats", "mcache_sys", 3560, 3560, 3560, 3560, 3560, 3536, 3536, 3536) \
 	X(MSTATS_NUMGC, "runtime.mstats", "numgc", 7704, 7704, 7704, 7704, 7704, 7680, 7680, 7680) \
 	X(MSTATS_LAST_GC_UNIX, "runtime.mstats", "last_gc_unix", 3592, 3592, 3592, 3592, 3592, 3568, 3568, 3568) \
+	X(MSTATS_PAUSE_TOTAL_NS, "runtime.mstats", "pause_total_ns", 3600, 3600, 3600, 3600, 3600, 3576, 3576, 3576) \
+	X(MSTATS_PAUSE_NS, "runtime.mstats", "pause_ns", 3608, 3608, 3608, 3608, 3608, 3584, 3584, 3584) \
+	X(MSTATS_NUMFORCEDGC, "runtime.mstats", "numforcedgc", 7708, 7708, 7708, 7708, 7708, 7684, 7684, 7684) \
+	X(MSTATS_GC_CPU_FRACTION, "runtime.mstats", "gc_cpu_fraction", 7712, 7712, 7712, 7712, 7712, 7688, 7688, 7688) \
+	X(MSTATS_ENABLEGC, "runtime.mstats", "enablegc", 7736, 7736, 7736, 7736, 7736, 8256, 10432, 10432) \
 	X(HEAPSTATSDELTA_SIZE, "runtime.heapStatsDelta", "", 1176, 1176, 1176, 1176, 1176, 1168, 1168, 1168) \
 	X(HEAPSTATSDELTA_IN_STACKS, "runtime.heapStatsDelta", "inStacks", 24, 24, 24, 24, 24, 24, 24, 24) \
 	X(HEAPSTATSDELTA_IN_WORK_BUFS, "runtime.heapStatsDelta", "inWorkBufs", 32, 32, 32, 32, 32, 32, 32, 32) \
 	X(HEAPSTATSDELTA_IN_PTR_SCALAR_BITS, "runtime.heapStatsDelta", "inPtrScalarBits", 40, 40, 40, 40, 40, -1, -1, -1) \
+	X(HEAPSTATSDELTA_TINY_ALLOC_COUNT, "runtime.heapStatsDelta", "tinyAllocCount", 48, 48, 48, 48, 48, 40, 40, 40) \
 	X(HEAPSTATSDELTA_LARGE_ALLOC, "runtime.heapStatsDelta", "largeAlloc", 56, 56, 56, 56, 56, 48, 48, 48) \
 	X(HEAPSTATSDELTA_LARGE_ALLOC_COUNT, "runtime.heapStatsDelta", "largeAllocCount", 64, 64, 64, 64, 64, 56, 56, 56) \
 	X(HEAPSTATSDELTA_SMALL_ALLOC_COUNT, "runtime.heapStatsDelta", "smallAllocCount", 72, 72, 72, 72, 72, 64, 64, 64) \
@@ -177,9 +190,9 @@
 	X(GCCONTROLLERSTATE_TOTAL_ALLOC, "runtime.gcControllerState", "totalAlloc", 272, 296, 296, 296, 296, 296, 296, 296) \
 	X(GCCONTROLLERSTATE_TOTAL_FREE, "runtime.gcControllerState", "totalFree", 280, 304, 304, 304, 304, 304, 304, 304) \
 	X(GCCONTROLLERSTATE_MAPPED_READY, "runtime.gcControllerState", "mappedReady", 288, 312, 312, 312, 312, 312, 312, 312) \
-	X(GCCONTROLLERSTATE_GC_PERCENT_HEAP_GOAL, "runtime.gcControllerState", "gcPercentHeapGoal", -1, -1, -1, -1, -1, -1, -1, -1) \
-	X(GCCONTROLLERSTATE_SWEEP_DIST_MIN_TRIGGER, "runtime.gcControllerState", "sweepDistMinTrigger", -1, -1, -1, -1, -1, -1, -1, -1) \
-	X(GCCONTROLLERSTATE_TRIGGERED, "runtime.gcControllerState", "triggered", -1, -1, -1, -1, -1, -1, -1, -1)
+	X(GCCONTROLLERSTATE_GC_PERCENT_HEAP_GOAL, "runtime.gcControllerState", "gcPercentHeapGoal", 48, 72, 72, 72, 72, 72, 72, 72) \
+	X(GCCONTROLLERSTATE_SWEEP_DIST_MIN_TRIGGER, "runtime.gcControllerState", "sweepDistMinTrigger", 56, 80, 80, 80, 80, 80, 80, 80) \
+	X(GCCONTROLLERSTATE_TRIGGERED, "runtime.gcControllerState", "triggered", 64, 88, 88, 88, 88, 88, 88, 88)
 /* clang-format on */
 
 #endif

@@ -4,7 +4,7 @@
  */
 #include "go.h"
 
-#define CLASSES_MAX 256
+#define CLASSES_MAX GO_CLASSES_MAX
 #define DELTA_MAX   65536 /* bytes of a heapStatsDelta that we believe */
 #define DELTAS      3     /* consistentHeapStats.stats: generations, any of which may be negative alone */
 #define PROCS_MAX   100000
@@ -137,28 +137,37 @@ static uint64_t sum_word(const struct deltas *d, int32_t off, size_t i)
 
 #define SUM(go, d, field) sum_word((d), go_off((go), HEAPSTATSDELTA_##field), 0)
 
-static void sum_deltas(struct go *go, const struct deltas *d, const struct sizes *sizes,
-		       struct go_counters *c)
+static void sum_class(struct go *go, const struct deltas *d, size_t class, struct go_tally *tally)
 {
-	c->objects = SUM(go, d, LARGE_ALLOC_COUNT) - SUM(go, d, LARGE_FREE_COUNT);
-	c->bytes = SUM(go, d, LARGE_ALLOC) - SUM(go, d, LARGE_FREE);
-	for (size_t i = 0; i < d->classes; i++) {
-		uint64_t n = sum_word(d, go_off(go, HEAPSTATSDELTA_SMALL_ALLOC_COUNT), i) -
-			     sum_word(d, go_off(go, HEAPSTATSDELTA_SMALL_FREE_COUNT), i);
+	uint64_t mallocs = sum_word(d, go_off(go, HEAPSTATSDELTA_SMALL_ALLOC_COUNT), class);
+	uint64_t frees = sum_word(d, go_off(go, HEAPSTATSDELTA_SMALL_FREE_COUNT), class);
 
-		c->objects += n;
-		c->bytes += n * sizes->of[i];
+	tally->class_mallocs[class] += mallocs;
+	tally->class_frees[class] += frees;
+	tally->mallocs += mallocs;
+	tally->frees += frees;
+	tally->total_alloc += mallocs * tally->sizes[class];
+	tally->total_free += frees * tally->sizes[class];
+}
+
+static void sum_deltas(struct go *go, const struct deltas *d, struct go_tally *tally)
+{
+	tally->mallocs += SUM(go, d, LARGE_ALLOC_COUNT);
+	tally->frees += SUM(go, d, LARGE_FREE_COUNT);
+	tally->total_alloc += SUM(go, d, LARGE_ALLOC);
+	tally->total_free += SUM(go, d, LARGE_FREE);
+	for (size_t i = 0; i < d->classes; i++)
+		sum_class(go, d, i, tally);
+	if (has_word(d, go_off(go, HEAPSTATSDELTA_TINY_ALLOC_COUNT), 1)) {
+		tally->mallocs += SUM(go, d, TINY_ALLOC_COUNT);
+		tally->frees += SUM(go, d, TINY_ALLOC_COUNT);
 	}
 }
 
 /* ---- what the caches of the Ps have not yet told the counters --------------------------------- */
 
-struct pending {
-	uint64_t objects, bytes;
-};
-
 /* emptymspan stands for "none" and counts nothing. */
-static bool add_cached_span(struct go *go, uint64_t span_addr, struct pending *p)
+static bool add_cached_span(struct go *go, uint64_t span_addr, size_t class, struct go_tally *tally)
 {
 	uint8_t span[SPAN_MAX];
 	int32_t size = go_off(go, MSPAN_SIZE);
@@ -177,8 +186,9 @@ static bool add_cached_span(struct go *go, uint64_t span_addr, struct pending *p
 	elemsize = hf_load_u64(span + go_off(go, MSPAN_ELEMSIZE));
 	used = (uint64_t)hf_load_u16(span + go_off(go, MSPAN_ALLOC_COUNT)) -
 	       hf_load_u16(span + go_off(go, MSPAN_ALLOC_COUNT_BEFORE_CACHE));
-	p->objects += used;
-	p->bytes += used * elemsize;
+	tally->mallocs += used;
+	tally->total_alloc += used * elemsize;
+	tally->class_mallocs[class] += used;
 	return true;
 }
 
@@ -194,9 +204,9 @@ static bool check_span(struct go *go)
 	       go_off(go, MSPAN_SWEEPGEN) <= size - 4 && go_has(go, P_MCACHE) && go_has(go, MCACHE_ALLOC);
 }
 
-static bool add_cache(struct go *go, uint64_t p_addr, size_t span_classes, struct pending *pending)
+static bool add_cache(struct go *go, uint64_t p_addr, size_t span_classes, struct go_tally *tally)
 {
-	uint64_t mcache, spans[2 * CLASSES_MAX];
+	uint64_t mcache, spans[2 * CLASSES_MAX], tiny;
 
 	if (hf_err_ignore(hf_target_read_u64(go->t, p_addr + (uint64_t)go_off(go, P_MCACHE), &mcache)))
 		return false;
@@ -205,14 +215,20 @@ static bool add_cache(struct go *go, uint64_t p_addr, size_t span_classes, struc
 	if (hf_err_ignore(hf_target_read(go->t, mcache + (uint64_t)go_off(go, MCACHE_ALLOC), spans,
 					 span_classes * sizeof(spans[0]))))
 		return false;
+	if (go_has(go, MCACHE_TINY_ALLOCS) &&
+	    !hf_err_ignore(
+		    hf_target_read_u64(go->t, mcache + (uint64_t)go_off(go, MCACHE_TINY_ALLOCS), &tiny))) {
+		tally->mallocs += tiny;
+		tally->frees += tiny;
+	}
 	for (size_t i = 0; i < span_classes; i++)
-		if (!add_cached_span(go, spans[i], pending))
+		if (!add_cached_span(go, spans[i], i / 2, tally))
 			return false;
 	return true;
 }
 
 /* *ret_known: false where a cache could not be read. */
-static struct hf_err *add_caches(struct go *go, size_t span_classes, struct pending *pending, bool *ret_known)
+static struct hf_err *add_caches(struct go *go, size_t span_classes, struct go_tally *tally, bool *ret_known)
 {
 	uint64_t allp = go->layout.var[GO_VAR_ALLP], header[2], p_addr;
 	bool known =
@@ -223,7 +239,7 @@ static struct hf_err *add_caches(struct go *go, size_t span_classes, struct pend
 		known = i < PROCS_MAX &&
 			!hf_err_ignore(hf_target_read_u64(go->t, header[0] + i * 8, &p_addr));
 		if (known && p_addr)
-			known = add_cache(go, p_addr, span_classes, pending);
+			known = add_cache(go, p_addr, span_classes, tally);
 	}
 	*ret_known = known;
 	return NULL;
@@ -231,7 +247,7 @@ static struct hf_err *add_caches(struct go *go, size_t span_classes, struct pend
 
 /* ---- the parts of the answer ------------------------------------------------------------------ */
 
-static uint64_t sum_metadata(struct go *go, const struct deltas *d)
+static uint64_t sum_metadata(struct go *go, const struct go_tally *tally)
 {
 	const uint64_t parts[] = {
 		MEMSTATS(go, MSPAN_SYS),   MEMSTATS(go, MCACHE_SYS), MEMSTATS(go, BUCKHASH_SYS),
@@ -242,17 +258,12 @@ static uint64_t sum_metadata(struct go *go, const struct deltas *d)
 	for (size_t i = 0; i < HF_LEN(parts); i++)
 		if (parts[i] == HF_UNKNOWN || hf_add_overflows(sum, parts[i], &sum))
 			return HF_UNKNOWN;
-	if (has_word(d, go_off(go, HEAPSTATSDELTA_IN_WORK_BUFS), 1))
-		sum += SUM(go, d, IN_WORK_BUFS);
-	if (has_word(d, go_off(go, HEAPSTATSDELTA_IN_PTR_SCALAR_BITS), 1))
-		sum += SUM(go, d, IN_PTR_SCALAR_BITS);
-	return sum;
+	return sum + tally->work_bufs + tally->scalar_bits;
 }
 
 static struct hf_err *read_heap_stats(struct go *go, struct go_counters *c)
 {
 	_free_ uint8_t *bytes = NULL;
-	struct pending pending = {0};
 	struct deltas d = {0};
 	struct sizes sizes;
 	uint64_t base = go->layout.var[GO_VAR_MEMSTATS];
@@ -268,13 +279,19 @@ static struct hf_err *read_heap_stats(struct go *go, struct go_counters *c)
 		return NULL;
 	if (has_word(&d, go_off(go, HEAPSTATSDELTA_IN_STACKS), 1))
 		c->stacks = SUM(go, &d, IN_STACKS);
-	c->metadata = sum_metadata(go, &d);
-	HF_TRY(add_caches(go, 2 * d.classes, &pending, &known));
+	if (has_word(&d, go_off(go, HEAPSTATSDELTA_IN_WORK_BUFS), 1))
+		c->tally.work_bufs = SUM(go, &d, IN_WORK_BUFS);
+	if (has_word(&d, go_off(go, HEAPSTATSDELTA_IN_PTR_SCALAR_BITS), 1))
+		c->tally.scalar_bits = SUM(go, &d, IN_PTR_SCALAR_BITS);
+	c->metadata = sum_metadata(go, &c->tally);
+	HF_TRY(add_caches(go, 2 * d.classes, &c->tally, &known));
 	if (!known || !read_sizes(go, d.classes, &sizes))
 		return NULL;
-	sum_deltas(go, &d, &sizes, c);
-	c->objects += pending.objects;
-	c->bytes += pending.bytes;
+	c->tally.classes = sizes.n;
+	memcpy(c->tally.sizes, sizes.of, sizes.n * sizeof(sizes.of[0]));
+	sum_deltas(go, &d, &c->tally);
+	c->objects = c->tally.mallocs - c->tally.frees;
+	c->bytes = c->tally.total_alloc - c->tally.total_free;
 	c->valid = true;
 	return NULL;
 }

@@ -157,7 +157,6 @@ func main() {
 	for i := 0; i < 3; i++ { // the profile is of the last collection but one
 		debug.FreeOSMemory()
 	}
-	debug.SetGCPercent(-1)
 	truth.Say("rate", truth.Keys{"rate": runtime.MemProfileRate})
 	sayProfile()
 	truth.Say("allocated", truth.Keys{"address": truth.At(unsafe.Pointer(&kept[1000][0])), "function": "main.keepBuffers", "callers": []string{"main.main"}})
