@@ -410,6 +410,43 @@ HF_API struct hf_err *hf_dominators(struct hf_session *s, const char *const *wor
 				    const struct hf_dominators_options *options,
 				    const struct hf_dominator_trees **ret) HF_CHECKED;
 
+/* ---- spans: what the heap's pages are used for --------------------------------------------------------------------- */
+
+struct hf_span_class {
+	uint64_t size;                 /* of a slot; 0: large objects, a span each */
+	uint64_t spans, bytes;         /* bytes: of all their pages */
+	uint64_t slots, objects, live; /* objects: allocated; live: of these, reached from a root */
+	uint64_t live_bytes;           /* of whole slots, as these: */
+	uint64_t free_bytes;           /* free slots */
+	uint64_t tail_bytes;           /* in no slot: pointer maps, mark bits, and what is left over */
+	uint64_t rounding_bytes;       /* of live slots, what their types cannot use, */
+	uint64_t rounding_objects;     /* where that is known: of so many */
+	uint64_t cached, partial,
+		full;     /* spans that caches hold; in the central lists, with and without free slots */
+	uint64_t unswept; /* of all, spans whose dead objects are not yet free */
+};
+struct hf_span_type {
+	const char *type;
+	uint64_t count, bytes, live_bytes; /* spans, with one object each */
+};
+struct hf_spans {
+	const struct hf_span_class *classes; /* that have spans, by size; large ones last */
+	size_t n;
+	struct hf_span_class total;
+	const struct hf_span_type *large; /* by type, most bytes first */
+	size_t large_n;
+	uint64_t large_left_out;
+	/* Pages in no span; HF_UNKNOWN. Runs: of neighbouring ones. Cached: kept by processors, in no run. */
+	uint64_t idle_bytes, idle_released, idle_runs, idle_largest, idle_cached;
+	uint64_t padding_bytes; /* further pages, never to be used: the heap starts at a random address */
+	/* Spans of small objects that are at most sparse_share full. */
+	double sparse_share;
+	uint64_t sparse_spans, sparse_bytes, sparse_live_bytes;
+	const char *text; /* fragmentation, in one line */
+};
+/* limit  rows of large at most; 0: all.     Errors: UNSUPPORTED (the runtime has no spans) */
+HF_API struct hf_err *hf_spans(struct hf_session *s, size_t limit, const struct hf_spans **ret) HF_CHECKED;
+
 /* ---- goroutines -------------------------------------------------------------------------------------------------- */
 
 struct hf_goroutine_group {
@@ -462,7 +499,7 @@ struct hf_report_options {
 	unsigned width;  /* text: columns; 0: 100 */
 	const char *ask; /* text: how the user names the target in commands: "-p 1234"; "": not at all */
 };
-/* Renders the result of a command ("overview", "memstats", "info", "why", "top", "dominators", "goroutines", "snap", "page") as one
+/* Renders the result of a command ("overview", "memstats", "info", "why", "top", "dominators", "spans", "goroutines", "snap", "page") as one
  * string, ending in a newline. ret  caller frees with hf_text_free.     Errors: NOMEM, USAGE (no such command) */
 HF_API struct hf_err *hf_report(const char *command, const struct hf_head *head, const void *result,
 				const struct hf_report_options *options, char **ret) HF_CHECKED;

@@ -7,7 +7,7 @@
 
 /* The rows, in the order of the help. The first is what is asked where no verb is given. */
 #define HF_COMMANDS(X)                                                                                       \
-	X(page) X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(memstats) X(snap)
+	X(page) X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(spans) X(memstats) X(snap)
 
 /* What was asked, apart from the target. */
 struct hf_args {

@@ -18,6 +18,7 @@ static const struct {
 	{"why", hf_text_why, hf_json_why},
 	{"top", hf_text_top, hf_json_top},
 	{"dominators", hf_text_dominators, hf_json_dominators},
+	{"spans", hf_text_spans, hf_json_spans},
 	{"goroutines", hf_text_goroutines, hf_json_goroutines},
 	{"snap", hf_text_snap, hf_json_snap},
 	{"page", hf_text_page, hf_json_page},

@@ -91,6 +91,29 @@ struct hf_alloc_site {
 	int64_t allocs, frees, alloc_bytes, free_bytes;
 };
 
+/* Who has a span's free slots. */
+enum hf_span_holder {
+	HF_SPAN_CACHED,  /* a processor's cache: it allocates from it */
+	HF_SPAN_PARTIAL, /* the central list, with free slots */
+	HF_SPAN_FULL,    /* the central list, without */
+	HF_SPAN_LARGE,   /* nobody: one object */
+};
+struct hf_span {
+	uint64_t start, bytes; /* its pages */
+	uint64_t slot_size, slots;
+	uint32_t first_block, blocks; /* allocated, numbered from first_block on */
+	enum hf_span_holder holder;
+	bool unswept; /* what is dead in it is not yet free */
+};
+
+/* Pages of the heap without a span. */
+struct hf_idle {
+	uint64_t bytes, released;   /* released: the system has them back */
+	uint64_t runs, largest_run; /* of neighbouring pages; bytes of the largest */
+	uint64_t cached;            /* of bytes: in caches of processors, in no run */
+	uint64_t padding; /* beside them: never to be used, so that the heap starts at a random address */
+};
+
 struct hf_runtime_stats {
 	struct hf_heap heap; /* as in the public header; the graph's figures are filled in by the caller */
 	const char *main_path, *main_version, *vcs;
@@ -170,6 +193,14 @@ struct hf_runtime_ops {
 	uint64_t (*alloc_rate)(struct hf_runtime *rt, const char **ret_why_not);
 	/* The site that a block was allocated at, where it is one of the samples; UINT32_MAX: none known. */
 	uint32_t (*block_site)(struct hf_runtime *rt, uint32_t block);
+
+	/* Spans that hold objects, ascending. All four may be NULL: it has no such thing. */
+	uint32_t (*spans_n)(struct hf_runtime *rt);
+	void (*span)(struct hf_runtime *rt, uint32_t i, struct hf_span *ret);
+	/* Bytes of a block's slot that its type cannot use, as sizes are rounded up; false: not known. */
+	bool (*rounding)(struct hf_runtime *rt, uint32_t block, uint64_t *ret);
+	/* False: not known. */
+	bool (*idle)(struct hf_runtime *rt, struct hf_idle *ret);
 
 	struct hf_err *(*stats)(struct hf_runtime *rt, struct hf_runtime_stats *ret);
 	void (*close)(struct hf_runtime *rt);

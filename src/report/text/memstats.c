@@ -38,7 +38,7 @@ static void show_pauses(struct hf_text *t, const struct hf_heap *heap)
 	hf_text_spaces(t, 2);
 	hf_text_item(t, &line, HF_STYLE_NONE, "PauseNs, the latest first:");
 	for (size_t i = 0; i < hf_min(heap->pauses_n, (size_t)PAUSES); i++)
-		hf_text_item(t, &line, HF_STYLE_NONE, "%s", hf_show_pause((double)heap->pauses[i] / 1e9).s);
+		hf_text_item(t, &line, HF_STYLE_NONE, "%.1f us", (double)heap->pauses[i] / 1e3);
 	hf_text_end(t);
 }
 

@@ -39,6 +39,7 @@ static void close_runtime(struct hf_runtime *rt)
 	go_sites_deinit(go);
 	go_goroutines_deinit(go);
 	hf_vec_deinit(&go->specials);
+	hf_vec_deinit(&go->grown);
 	hf_vec_deinit(&go->queue_roots);
 	hf_map64_deinit(&go->views);
 	hf_map64_deinit(&go->itab_type);
@@ -157,6 +158,7 @@ static struct hf_err *capture(struct hf_runtime *rt)
 	HF_TRY(go_goroutines_read(go));
 	HF_TRY(go_specials_read(go));
 	HF_TRY(go_sites_capture(go));
+	HF_TRY(go_idle_capture(go));
 	HF_TRY(read_itabs(go));
 	return go_counters_read(go);
 }
@@ -474,6 +476,10 @@ static const struct hf_runtime_ops go_ops = {
 	.alloc_sites = go_site_get,
 	.alloc_rate = go_sample_rate,
 	.block_site = go_block_site,
+	.spans_n = go_spans_n,
+	.span = go_span_get,
+	.rounding = go_rounding,
+	.idle = go_idle,
 	.stats = stats,
 	.close = close_runtime,
 };

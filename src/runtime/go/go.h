@@ -6,7 +6,8 @@
  *   stack.c    live slots of frames            roots.c    globals, specials, queues
  *   types.c    type descriptors and DWARF      typing.c   types for blocks, by propagation
  *   names.c    fields, indexes, keys           stats.c    the runtime's own counters
- *   sites.c    where objects were allocated
+ *   sites.c    where objects were allocated    idle.c     pages without a span
+ *   memstats.c runtime.MemStats
  *
  * Two times: capture (the target is stopped: everything that is chased through pointers is read into this struct and
  * block contents are captured in bulk), and after (all else). Facts on layouts: docs/runtimes/go.md.
@@ -265,6 +266,10 @@ struct go {
 	struct go_locals_list *locals_list;
 	struct hf_map64 itab_type; /* itab -> type descriptor, read while stopped */
 
+	/* idle.c */
+	HF_VEC(struct hf_range) grown;              /* addresses that the heap has grown to, ascending */
+	uint64_t page_caches, page_caches_released; /* bytes in caches of the Ps; HF_UNKNOWN */
+
 	/* sites.c */
 	uint64_t sites_head, sites_known;    /* the first record: when stopped, before */
 	HF_VEC(struct hf_range) site_ranges; /* records that were there before the stop */
@@ -427,6 +432,14 @@ struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root
 /* ---- stats.c -------------------------------------------------------------------------------------------------------- */
 
 struct hf_err *go_counters_read(struct go *go) HF_CHECKED; /* stopped, after go_spans_read */
+
+/* ---- idle.c ---------------------------------------------------------------------------------------------------------- */
+
+struct hf_err *go_idle_capture(struct go *go) HF_CHECKED; /* stopped */
+bool go_idle(struct hf_runtime *rt, struct hf_idle *ret);
+uint32_t go_spans_n(struct hf_runtime *rt);
+void go_span_get(struct hf_runtime *rt, uint32_t i, struct hf_span *ret);
+bool go_rounding(struct hf_runtime *rt, uint32_t block, uint64_t *ret);
 
 /* ---- memstats.c ------------------------------------------------------------------------------------------------------ */
 

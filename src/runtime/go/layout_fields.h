@@ -93,6 +93,9 @@
 	X(M_ALLLINK, "runtime.m", "alllink", 336, 336, 328, 352, 352, 344, 352, 352) \
 	X(M_VDSO_SP, "runtime.m", "vdsoSP", -1, 808, 1120, 880, -1, -1, 896, 896) \
 	X(P_MCACHE, "runtime.p", "mcache", 64, 64, 64, 56, 56, 56, 56, 56) \
+	X(P_PCACHE, "runtime.p", "pcache", 72, 72, 72, 64, 64, 64, 64, 64) \
+	X(PAGECACHE_CACHE, "runtime.pageCache", "cache", 8, 8, 8, 8, 8, 8, 8, 8) \
+	X(PAGECACHE_SCAV, "runtime.pageCache", "scav", 16, 16, 16, 16, 16, 16, 16, 16) \
 	X(P_TIMERS, "runtime.p", "timers", 8832, 8840, 8872, 8840, 8840, 9392, 13672, 13672) \
 	X(DEFER_HEAP, "runtime._defer", "heap", 1, 1, 0, 0, 0, 0, 0, 0) \
 	X(DEFER_FN, "runtime._defer", "fn", 24, 24, 24, 24, 24, 24, 24, 24) \

@@ -8,35 +8,34 @@
 
 /* id, unit, what it means */
 #define FIGURES(X)                                                                                           \
-	X(Alloc, BYTES, "allocated objects, dead ones that are not yet swept included; as HeapAlloc")        \
+	X(Alloc, BYTES, "the same as HeapAlloc")                                                             \
 	X(TotalAlloc, BYTES, "all that was ever allocated, freed or not")                                    \
-	X(Sys, BYTES,                                                                                        \
-	  "address space got from the system; the sum of all ...Sys: more than what is resident")            \
+	X(Sys, BYTES, "got from the system, resident or not: all ...Sys together")                           \
 	X(Lookups, COUNT, "pointer lookups: always 0")                                                       \
 	X(Mallocs, COUNT, "objects ever allocated, tiny ones counted each")                                  \
 	X(Frees, COUNT, "objects ever freed")                                                                \
-	X(HeapAlloc, BYTES, "allocated objects, dead ones that are not yet swept included")                  \
-	X(HeapSys, BYTES, "heap memory got from the system: HeapInuse and HeapIdle")                         \
-	X(HeapIdle, BYTES, "spans without objects, given back to the system or not")                         \
-	X(HeapInuse, BYTES, "spans with at least one object: less HeapAlloc, what fragmentation costs")      \
+	X(HeapAlloc, BYTES, "allocated objects, with dead ones not yet swept")                               \
+	X(HeapSys, BYTES, "HeapInuse and HeapIdle together")                                                 \
+	X(HeapIdle, BYTES, "pages in no span, given back to the system or not")                              \
+	X(HeapInuse, BYTES, "spans that hold objects; `spans` says how full")                                \
 	X(HeapReleased, BYTES, "of HeapIdle, what the system has back")                                      \
 	X(HeapObjects, COUNT, "allocated objects: Mallocs less Frees")                                       \
-	X(StackInuse, BYTES, "goroutine stacks, those kept for new goroutines included")                     \
-	X(StackSys, BYTES, "StackInuse, and the threads' own stacks that the runtime made")                  \
+	X(StackInuse, BYTES, "goroutine stacks, with those kept for new ones")                               \
+	X(StackSys, BYTES, "StackInuse, and threads' own stacks")                                            \
 	X(MSpanInuse, BYTES, "descriptors of spans in use")                                                  \
 	X(MSpanSys, BYTES, "memory for descriptors of spans")                                                \
 	X(MCacheInuse, BYTES, "caches of the Ps in use")                                                     \
 	X(MCacheSys, BYTES, "memory for caches of the Ps")                                                   \
-	X(BuckHashSys, BYTES, "records of the profiles of allocations, blocking and mutexes")                \
+	X(BuckHashSys, BYTES, "records of profiles: allocations, blocking, mutexes")                         \
 	X(GCSys, BYTES, "the collector's own: bitmaps, work buffers")                                        \
 	X(OtherSys, BYTES, "the rest of the runtime's own")                                                  \
-	X(NextGC, BYTES, "the size of the heap at which the next collection is to end")                      \
+	X(NextGC, BYTES, "the heap's size when the next collection is to end")                               \
 	X(LastGC, TIME_NS, "when the last collection ended")                                                 \
-	X(PauseTotalNs, NS, "the world stood still for collections, all together")                           \
+	X(PauseTotalNs, NS, "how long the world stood still for collections")                                \
 	X(NumGC, COUNT, "collections completed")                                                             \
-	X(NumForcedGC, COUNT, "of these, that the program asked for (runtime.GC)")                           \
-	X(GCCPUFraction, FRACTION, "of the CPU time since the start, what the collector took")               \
-	X(EnableGC, BOOL, "the collector is set up; GOGC=off does not change it")
+	X(NumForcedGC, COUNT, "of these, asked for by the program (runtime.GC)")                             \
+	X(GCCPUFraction, FRACTION, "the collector's part of the CPU time since the start")                   \
+	X(EnableGC, BOOL, "always true: GOGC=off does not change it")
 
 enum {
 #define FIGURE_ENUM(id, unit, meaning) F_##id,
