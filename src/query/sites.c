@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-#define FRAMES_MAX 64 /* of one return address, inlined ones included */
-#define STACK_MAX  1024
-
 /* One record of the profile, scaled: place is the frame that it counts for. */
 struct stack {
 	uint32_t site, place; /* place: a number a name; after put_together the row's */
@@ -19,31 +16,15 @@ struct stack {
 };
 
 typedef HF_VEC(struct stack) stacks_vec;
-typedef HF_VEC(struct hf_frame) frames_vec;
 
-/* The runtime's own functions are inlined, too. Where all are, they are what there is. */
-static size_t skip_own(const struct hf_stack_frame *frames, size_t n)
+static struct hf_err *frame_at(struct hf_session *s, uint64_t pc, struct hf_stack_frame *ret)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!frames[i].own)
-			return i;
-	return 0;
-}
-
-static struct hf_err *add_frames(struct hf_session *s, uint64_t pc, frames_vec *ret)
-{
-	struct hf_stack_frame found[FRAMES_MAX];
+	struct hf_stack_frame found[2] = {
+		{.function = "?", .file = ""}}; /* the last: what all are inlined into */
 	size_t n = 0;
 
-	HF_TRY(s->rt->ops->frames(s->rt, pc - 1, found, FRAMES_MAX, &n));
-	if (!n)
-		return hf_vec_push(ret, ((struct hf_frame){.function = "?", .file = "", .pc = pc}));
-	for (size_t i = ret->n ? 0 : skip_own(found, n); i < n; i++)
-		HF_TRY(hf_vec_push(ret, ((struct hf_frame){.function = found[i].function,
-							   .file = found[i].file,
-							   .pc = pc,
-							   .line = found[i].line,
-							   .inlined = found[i].inlined})));
+	HF_TRY(s->rt->ops->frames(s->rt, pc - 1, found, HF_LEN(found), &n));
+	*ret = found[0];
 	return NULL;
 }
 
@@ -52,26 +33,24 @@ static struct hf_err *site_frames(struct hf_session *s, const void *result, uint
 				  const struct hf_frame **ret, size_t *ret_n)
 {
 	struct hf_alloc_site site;
-	struct hf_frame *kept = NULL;
-	frames_vec frames = {0};
-	struct hf_err *err = NULL;
+	struct hf_frame *kept;
 
 	s->rt->ops->alloc_sites(s->rt, number, &site);
-	for (size_t i = site.own; i < site.pcs_n && frames.n < STACK_MAX && !err; i++)
-		err = add_frames(s, site.pcs[i], &frames);
-	if (!err && frames.n) {
-		kept = hf_result_alloc(result, frames.n, sizeof(*kept));
-		err = kept ? NULL : hf_err_nomem();
+	*ret_n = site.pcs_n - site.own;
+	*ret = kept = hf_result_alloc(result, *ret_n + 1, sizeof(*kept));
+	if (!kept)
+		return hf_err_nomem();
+	for (size_t i = 0; i < *ret_n; i++) {
+		struct hf_stack_frame found;
+
+		HF_TRY(frame_at(s, site.pcs[site.own + i], &found));
+		kept[i] = (struct hf_frame){.function = hf_result_str(result, found.function),
+					    .file = hf_result_str(result, found.file),
+					    .pc = site.pcs[site.own + i],
+					    .line = found.line,
+					    .inlined = found.inlined};
 	}
-	for (size_t i = 0; kept && i < frames.n; i++) {
-		kept[i] = frames.at[i];
-		kept[i].function = hf_result_str(result, frames.at[i].function);
-		kept[i].file = hf_result_str(result, frames.at[i].file);
-	}
-	*ret = kept;
-	*ret_n = err ? 0 : frames.n;
-	hf_vec_deinit(&frames);
-	return err;
+	return NULL;
 }
 
 struct hf_err *hf_allocated_by(struct hf_session *s, const void *result, uint32_t block,
@@ -89,20 +68,15 @@ struct hf_err *hf_allocated_by(struct hf_session *s, const void *result, uint32_
 static struct hf_err *add_stack(struct hf_session *s, uint32_t number, uint64_t rate, stacks_vec *ret)
 {
 	struct hf_alloc_site site;
-	struct hf_stack_frame frames[FRAMES_MAX];
-	struct stack stack = {.site = number, .function = "?", .file = ""};
-	size_t n = 0;
+	struct hf_stack_frame at = {.function = "?", .file = ""};
+	struct stack stack = {.site = number};
 
 	s->rt->ops->alloc_sites(s->rt, number, &site);
 	if (site.own < site.pcs_n)
-		HF_TRY(s->rt->ops->frames(s->rt, site.pcs[site.own] - 1, frames, FRAMES_MAX, &n));
-	if (n) {
-		const struct hf_stack_frame *at = &frames[skip_own(frames, n)];
-
-		stack.function = at->function;
-		stack.file = at->file;
-		stack.line = at->line;
-	}
+		HF_TRY(frame_at(s, site.pcs[site.own], &at));
+	stack.function = at.function;
+	stack.file = at.file;
+	stack.line = at.line;
 	stack.samples = (int64_t)((uint64_t)site.allocs - (uint64_t)site.frees);
 	stack.alloc_samples = site.allocs;
 	hf_alloc_scale(rate, stack.samples, (int64_t)((uint64_t)site.alloc_bytes - (uint64_t)site.free_bytes),
@@ -226,7 +200,7 @@ struct hf_err *hf_site_rows(struct hf_session *s, const void *result, hf_rows *r
 			      ops->name);
 	rate = ops->alloc_rate(s->rt, &why_not);
 	n = ops->alloc_sites_n(s->rt);
-	if (!n && !rate)
+	if (!n && (!rate || rate == HF_UNKNOWN))
 		return hf_err(HF_TARGET, "%s: %s; top --by type and --by root need none", s->t->label,
 			      why_not);
 	for (uint32_t i = 0; i < n && !err; i++) {

@@ -68,7 +68,6 @@ struct hf_stack_frame {
 	uint64_t pc;
 	uint32_t line;
 	bool inlined;
-	bool own; /* the runtime's; set by `frames` */
 };
 
 /* One goroutine (or the like), for the groups. Strings live while the runtime lives. */
@@ -83,8 +82,9 @@ struct hf_task {
 /* A place that allocates, as the runtime's own profile of allocations samples it: one stack, one size of object. Raw
  * figures of the samples alone: hf_alloc_scale makes of them what they stand for. */
 struct hf_alloc_site {
-	const uint64_t *
-		pcs; /* innermost first, all return addresses: lookups take pc - 1; valid while the runtime lives */
+	/* Innermost first. Each is a return address, and one function: inlined ones have addresses of their own, so of the
+	 * frames at pc - 1 the first alone is meant. Valid while the runtime lives. */
+	const uint64_t *pcs;
 	size_t pcs_n;
 	size_t own; /* of these, from the innermost on, are the runtime's own functions */
 	uint64_t size;

@@ -267,10 +267,7 @@ static bool type_is_partial(struct hf_runtime *rt, uint32_t type)
 static struct hf_err *frames(struct hf_runtime *rt, uint64_t pc, struct hf_stack_frame *ret, size_t max,
 			     size_t *ret_n)
 {
-	HF_TRY(go_source_frames(go_of(rt), pc, ret, max, ret_n));
-	for (size_t i = 0; i < *ret_n; i++)
-		ret[i].own = go_is_runtime(ret[i].function);
-	return NULL;
+	return go_source_frames(go_of(rt), pc, ret, max, ret_n);
 }
 
 /* The frame of a goroutine that a stack address is in. */

@@ -455,8 +455,6 @@ struct hf_err *go_sites_capture(struct go *go) HF_CHECKED; /* stopped */
 /* After, when blocks have numbers: decodes the records; finds the blocks that are samples. */
 struct hf_err *go_sites_read(struct go *go) HF_CHECKED;
 void go_sites_deinit(struct go *go);
-/* The name of a function of the runtime itself, as pprof sees it. */
-bool go_is_runtime(const char *function);
 uint32_t go_sites_n(struct hf_runtime *rt);
 void go_site_get(struct hf_runtime *rt, uint32_t i, struct hf_alloc_site *ret);
 uint64_t go_sample_rate(struct hf_runtime *rt, const char **ret_why_not);

@@ -155,7 +155,8 @@ static void read_rate(struct go *go)
 struct hf_err *go_sites_capture(struct go *go)
 {
 	read_rate(go);
-	if (!read_head(go, &go->sites_head))
+	/* The few samples of the start are no profile. */
+	if (go->sampling_left_out || !read_head(go, &go->sites_head))
 		go->sites_head = 0;
 	if (!go->sites_head)
 		return NULL;
@@ -166,7 +167,7 @@ struct hf_err *go_sites_capture(struct go *go)
 
 /* ---- after ------------------------------------------------------------------------------------------------------- */
 
-bool go_is_runtime(const char *function)
+static bool is_runtime(const char *function)
 {
 	static const char *const prefixes[] = {"runtime.", "internal/runtime/"};
 
@@ -176,15 +177,22 @@ bool go_is_runtime(const char *function)
 	return false;
 }
 
-/* How many of the innermost functions are the runtime's; none where all are: then it allocates for itself. */
-static uint32_t count_own(struct go *go, const uint64_t *pcs, uint32_t n)
+/* How many of the innermost functions are the runtime's, as pprof sees it; none where all are: then it allocates for
+ * itself. */
+static struct hf_err *count_own(struct go *go, const uint64_t *pcs, uint32_t n, uint32_t *ret)
 {
-	struct go_func f;
+	*ret = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct hf_stack_frame frames[2]; /* the last is the one that all are inlined into */
+		size_t found;
 
-	for (uint32_t i = 0; i < n; i++)
-		if (!go_find_func(go, pcs[i] - 1, &f) || !go_is_runtime(f.name))
-			return i;
-	return 0;
+		HF_TRY(go_source_frames(go, pcs[i] - 1, frames, HF_LEN(frames), &found));
+		if (!found || !is_runtime(frames[0].function)) {
+			*ret = i;
+			return NULL;
+		}
+	}
+	return NULL;
 }
 
 /* Where each goroutine ends: it says nothing. */
@@ -241,7 +249,7 @@ static struct hf_err *add_site(struct go *go, uint64_t addr, const struct record
 	go->site_pcs.n += n;
 	if (n) {
 		site.pcs_n -= is_goexit(go, go->site_pcs.at[site.pcs + n - 1]);
-		site.own = count_own(go, go->site_pcs.at + site.pcs, site.pcs_n);
+		HF_TRY(count_own(go, go->site_pcs.at + site.pcs, site.pcs_n, &site.own));
 	}
 	sum_record(go, bytes, &site);
 	*ret_added = true;
@@ -348,6 +356,10 @@ uint64_t go_sample_rate(struct hf_runtime *rt, const char **ret_why_not)
 	const struct go *go = (struct go *)rt;
 
 	*ret_why_not = "";
+	if (go->sample_rate == HF_UNKNOWN)
+		*ret_why_not =
+			"whether the program samples its allocations cannot be told: ask with an executable "
+			"that is not stripped";
 	if (go->sample_rate)
 		return go->sample_rate;
 	*ret_why_not =

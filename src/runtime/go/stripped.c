@@ -308,6 +308,7 @@ static struct hf_err *find_all(struct search *s)
 	HF_TRY(find_optional(s, GO_VAR_MEMSTATS, go_is_memstats));
 	HF_TRY(find_optional(s, GO_VAR_GCCONTROLLER, go_is_controller));
 	HF_TRY(find_optional(s, GO_VAR_ITABTABLE, go_is_itab_table));
+	HF_TRY(find_optional(s, GO_VAR_MBUCKETS, go_is_mbuckets));
 	HF_TRY(find_optional(s, GO_VAR_WAITREASONS, go_is_reasons));
 	if (s->l->var[GO_VAR_WAITREASONS])
 		s->l->wait_reasons_n = go_count_reasons(s, s->l->var[GO_VAR_WAITREASONS]);

@@ -74,7 +74,7 @@ static inline uint64_t sample(uint64_t n, uint64_t i, uint64_t samples)
 }
 
 /* What a word may be the start of. */
-test_fn go_is_allp, go_is_memstats, go_is_controller, go_is_itab_table, go_is_reasons;
+test_fn go_is_allp, go_is_memstats, go_is_controller, go_is_itab_table, go_is_mbuckets, go_is_reasons;
 uint64_t go_count_reasons(struct search *s, uint64_t addr);
 
 #endif

@@ -4,6 +4,7 @@
 #define DELTAS       3u
 #define SPAN_CLASSES 136u
 #define REASONS_MAX  100u
+#define STACK_MAX    1024u
 
 /* ---- Ps ------------------------------------------------------------------------------------------------------ */
 
@@ -170,6 +171,30 @@ bool go_is_itab_table(struct search *s, const struct word *w)
 		seen += is_type(s, type);
 	}
 	return seen > 0;
+}
+
+/* A bucket of the profile of allocations knows the hash of its stack and size. Source: Go 1.20-1.27 runtime/mprof.go,
+ * stkbucket. */
+bool go_is_mbuckets(struct search *s, const struct word *w)
+{
+	const int32_t *off = s->l->off;
+	uint64_t bucket = at(w, 0), type, hash, size, n, pcs[STACK_MAX], h = 0;
+
+	if (bucket < 4096 || bucket % 8 || bucket >> 47 || is_within(&s->in->image, bucket, 8) ||
+	    off[GO_BUCKET_SIZE] <= 0 || !read_u64(s, bucket + (uint64_t)off[GO_BUCKET_TYP], &type) ||
+	    type != 1 || !read_u64(s, bucket + (uint64_t)off[GO_BUCKET_NSTK], &n) || !n || n > STACK_MAX ||
+	    !read_u64(s, bucket + (uint64_t)off[GO_BUCKET_HASH], &hash) ||
+	    !read_u64(s, bucket + (uint64_t)off[GO_BUCKET_OBJECT_SIZE], &size) ||
+	    hf_err_ignore(hf_target_read(s->in->t, bucket + (uint64_t)off[GO_BUCKET_SIZE], pcs, n * 8)))
+		return false;
+	for (uint64_t i = 0; i <= n; i++) {
+		h += i < n ? pcs[i] : size;
+		h += h << 10;
+		h ^= h >> 6;
+	}
+	h += h << 3;
+	h ^= h >> 11;
+	return h == hash;
 }
 
 static bool read_text(struct search *s, uint64_t header, char *buf, size_t max, uint64_t *ret_n)

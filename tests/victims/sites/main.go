@@ -152,7 +152,6 @@ func main() {
 	for i := range kept[:500] {
 		kept[i] = nil
 	}
-	go truth.Beat()
 	time.Sleep(150 * time.Millisecond)
 	for i := 0; i < 3; i++ { // the profile is of the last collection but one
 		debug.FreeOSMemory()
@@ -165,5 +164,5 @@ func main() {
 	truth.Say("allocated", truth.Keys{"address": truth.At(unsafe.Pointer(records[320])), "function": "main.inlined", "callers": []string{"main.keepInlined", "main.main"}})
 	truth.Say("allocated", truth.Keys{"address": truth.At(unsafe.Pointer(&big[3][0])), "function": "main.keepBig", "callers": []string{"main.main"}})
 	truth.Stats()
-	select {}
+	time.Sleep(time.Hour)
 }

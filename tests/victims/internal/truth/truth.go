@@ -118,6 +118,10 @@ func appendNumber(b []byte, key string, n uint64) []byte {
 // Stats is Ready with all of MemStats as one more truth.
 func Stats() {
 	pid := os.Getpid()
+	for i := 0; i < 30; i++ { // each may start a thread, until there are enough
+		runtime.ReadMemStats(&stats)
+		time.Sleep(time.Millisecond)
+	}
 	runtime.ReadMemStats(&stats)
 	b := append(room[:0], `{"truth":"memstats"`...)
 	b = appendNumber(b, "Alloc", stats.Alloc)
