@@ -198,6 +198,8 @@ static inline void fake_heap_close(struct go *go, struct hf_target *t)
 {
 	go_types_destroy(go);
 	go_spans_deinit(go);
+	go_sites_deinit(go);
+	hf_vec_deinit(&go->grown);
 	hf_vec_deinit(&go->modules);
 	hf_map64_deinit(&go->itab_type);
 	hf_free(go->scratch.at);
