@@ -186,23 +186,32 @@ static struct hf_err *put_together(struct hf_session *s, const void *result, sta
 	return NULL;
 }
 
-struct hf_err *hf_site_rows(struct hf_session *s, const void *result, hf_rows *ret)
+struct hf_err *hf_sites_check(struct hf_session *s)
 {
-	const struct hf_runtime_ops *ops = s->rt->ops;
-	stacks_vec stacks = {0};
-	struct hf_err *err = NULL;
-	const char *why_not = "";
+	const struct hf_runtime_ops *ops;
+	const char *why_not;
 	uint64_t rate;
-	uint32_t n;
 
+	HF_TRY(hf_session_load(s));
+	ops = s->rt->ops;
 	if (!ops->alloc_sites_n)
 		return hf_err(HF_UNSUPPORTED, "%s keeps no profile of its allocations: ask --by type",
 			      ops->name);
 	rate = ops->alloc_rate(s->rt, &why_not);
-	n = ops->alloc_sites_n(s->rt);
-	if (!n && (!rate || rate == HF_UNKNOWN))
+	if (!ops->alloc_sites_n(s->rt) && (!rate || rate == HF_UNKNOWN))
 		return hf_err(HF_TARGET, "%s: %s; top --by type and --by root need none", s->t->label,
 			      why_not);
+	return NULL;
+}
+
+struct hf_err *hf_site_rows(struct hf_session *s, const void *result, hf_rows *ret)
+{
+	stacks_vec stacks = {0};
+	struct hf_err *err = NULL;
+	const char *why_not;
+	uint64_t rate = s->rt->ops->alloc_rate(s->rt, &why_not);
+	uint32_t n = s->rt->ops->alloc_sites_n(s->rt);
+
 	for (uint32_t i = 0; i < n && !err; i++) {
 		if (i % 1024 == 0)
 			err = hf_interrupt_check();

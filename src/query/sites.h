@@ -7,7 +7,9 @@
 
 typedef HF_VEC(struct hf_row) hf_rows;
 
-/* Adds a row for each place that allocates, in no order. Errors: TARGET (there are no samples; says what to do). */
+/* Loads the session. Errors: TARGET (there are no samples; says what to do), UNSUPPORTED (the runtime takes none) */
+struct hf_err *hf_sites_check(struct hf_session *s) HF_CHECKED;
+/* Adds a row for each place that allocates, in no order; after hf_sites_check. */
 struct hf_err *hf_site_rows(struct hf_session *s, const void *result, hf_rows *ret) HF_CHECKED;
 
 /* The stack that allocated a block, where it is a sample; else *ret_n is 0. */

@@ -230,6 +230,8 @@ struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, con
 	rows_vec rows = {0};
 	struct hf_err *err;
 
+	if (by == HF_TOP_BY_SITE)
+		HF_TRY(hf_sites_check(s));
 	HF_TRY(hf_session_type(s));
 	HF_TRY(hf_result_new(sizeof(*result), &result));
 	if (by == HF_TOP_BY_TYPE)

@@ -6,6 +6,8 @@
 
 #define EVIL "\033[2J\nrm -rf \"x\"\xff\xe2\x80\xae"
 
+#include "report_make_sites.h"
+
 static const struct hf_head live_head = {
 	.kind = "live",
 	.label = "process 7 (leaky)",
@@ -92,8 +94,8 @@ static const struct hf_overview some_overview = {
 };
 
 static const struct hf_row some_rows[] = {
-	{"[]uint8", 20000, 3 << 20, HF_UNKNOWN},
-	{"main." EVIL, 1, 1 << 20, HF_UNKNOWN},
+	{.name = "[]uint8", .count = 20000, .bytes = 3 << 20, .retained_bytes = HF_UNKNOWN},
+	{.name = "main." EVIL, .count = 1, .bytes = 1 << 20, .retained_bytes = HF_UNKNOWN},
 };
 static const struct hf_top some_top = {
 	.rows = some_rows,
@@ -141,17 +143,57 @@ static const struct hf_goroutines some_goroutines = {
 	.groups = some_groups, .n = 2, .left_out = 0, .total = 201};
 
 static const struct hf_info_object some_info_objects[] = {
-	{"0xc000456008", 0xc000456008, "heap", "live", 0xc000456000, 64, "main.Session", ".User", "an object",
-	 "", NULL, 0, 1, 0},
-	{"0x4a71ae", 0x4a71ae, "code", "unknown", 0x4a7100, 512, "", "", "main.worker", "", some_frames, 2, 0,
-	 0},
-	{"0x10", 0x10, "unmapped", "unknown", 0, 0, "", "", "nothing is mapped here", "", NULL, 0, 0, 0},
+	{.query = "0xc000456008",
+	 .addr = 0xc000456008,
+	 .where = "heap",
+	 .state = "live",
+	 .start = 0xc000456000,
+	 .size = 64,
+	 .type = "main.Session",
+	 .path = ".User",
+	 .text = "an object",
+	 .value = "",
+	 .retainers = 1},
+	{.query = "0x4a71ae",
+	 .addr = 0x4a71ae,
+	 .where = "code",
+	 .state = "unknown",
+	 .start = 0x4a7100,
+	 .size = 512,
+	 .type = "",
+	 .path = "",
+	 .text = "main.worker",
+	 .value = "",
+	 .frames = some_frames,
+	 .frames_n = 2},
+	{.query = "0x10",
+	 .addr = 0x10,
+	 .where = "unmapped",
+	 .state = "unknown",
+	 .type = "",
+	 .path = "",
+	 .text = "nothing is mapped here",
+	 .value = ""},
 };
 static const struct hf_info some_info = {some_info_objects, 3};
 
 static const struct hf_why_object some_why_objects[] = {
-	{"0xc0004ab000", 0xc0004ab000, 1024, "[]uint8", "live", 1, 1024, &global_chain, 1},
-	{"main.T", 0xc0005ab000, 16, "main.T", "garbage", 1, 16, NULL, 0},
+	{.query = "0xc0004ab000",
+	 .addr = 0xc0004ab000,
+	 .size = 1024,
+	 .type = "[]uint8",
+	 .state = "live",
+	 .count = 1,
+	 .bytes = 1024,
+	 .chains = &global_chain,
+	 .n = 1},
+	{.query = "main.T",
+	 .addr = 0xc0005ab000,
+	 .size = 16,
+	 .type = "main.T",
+	 .state = "garbage",
+	 .count = 1,
+	 .bytes = 16},
 };
 static const struct hf_why some_why = {some_why_objects, 2, 5};
 
@@ -173,6 +215,11 @@ static const struct {
 	{"page", &some_page},
 	{"dominators", &some_dominators},
 	{"dominators", &two_dominators},
+	{"top", &some_top_by_site},
+	{"why", &some_allocated},
+	{"spans", &some_spans},
+	{"spans", &no_spans},
+	{"memstats", &some_memstats},
 };
 
 #endif

@@ -170,13 +170,42 @@ Test(go_stats, counters_sum_generations_and_caches)
 	cr_expect_eq(c->released, 7000);
 	cr_expect_eq(c->gc_percent, 100);
 	cr_expect_eq(c->memory_limit, HF_NOLIMIT);
-	cr_expect_eq(c->next_gc, HF_UNKNOWN, "the table has no offsets for it");
+	cr_expect_eq(c->next_gc, 64 << 10, "above where the last cycle was triggered: at 0");
 	cr_expect_eq(c->gomaxprocs, 4);
 	cr_expect_eq(c->gc_phase, 1);
 	free_image(m);
 }
 
-/* The goal's members get offsets of their own here: in the table they have none. */
+Test(go_stats, goal_without_offsets_is_unknown)
+{
+	struct image *m = make_image();
+
+	m->go.layout.off[GO_GCCONTROLLERSTATE_GC_PERCENT_HEAP_GOAL] = -1;
+	cr_expect_eq(read_counters(m)->next_gc, HF_UNKNOWN);
+	free_image(m);
+}
+
+Test(go_stats, tally_counts_all_that_ever_was)
+{
+	struct image *m = make_image();
+	const struct go_tally *t;
+
+	put_u64(m, delta(m, 1, GO_HEAPSTATSDELTA_TINY_ALLOC_COUNT, 0), 50);
+	put_u64(m, delta(m, 2, GO_HEAPSTATSDELTA_TINY_ALLOC_COUNT, 0), (uint64_t)-8);
+	put_u64(m, MCACHE + off(m, GO_MCACHE_TINY_ALLOCS), 5);
+	t = &read_counters(m)->tally;
+	cr_expect_eq(t->mallocs, 100 + 30 + 3 + 2 + 47);
+	cr_expect_eq(t->frees, 10 + 1 + 47);
+	cr_expect_eq(t->total_alloc, 100 * 16 + 30 * 64 + 300000 + 2 * 16);
+	cr_expect_eq(t->total_free, 10 * 64 + 100000);
+	cr_expect_eq(t->class_mallocs[C_16], 102);
+	cr_expect_eq(t->class_frees[C_64], 10);
+	cr_expect_eq(t->sizes[C_1024], 1024);
+	cr_expect_eq(t->work_bufs, 4096);
+	free_image(m);
+}
+
+/* The goal's members get offsets of their own here. */
 static void give_goal(struct image *m, uint64_t goal, uint64_t distance, uint64_t triggered)
 {
 	m->go.layout.off[GO_GCCONTROLLERSTATE_GC_PERCENT_HEAP_GOAL] = 0x400;

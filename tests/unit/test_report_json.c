@@ -124,6 +124,32 @@ Test(report_json, values_are_in_their_places)
 		{"dominators", &some_dominators, "result.trees.0.rows.7.own_bytes", "1048576"},
 		{"dominators", &two_dominators, "result.trees.1.query", "\"0xc000457000\""},
 		{"dominators", &two_dominators, "result.trees.1.rows.0.retained_bytes", "null"},
+		{"top", &some_top, "result.rows.0.stack", "(absent)"},
+		{"top", &some_top, "result.sample_rate", "(absent)"},
+		{"top", &some_top_by_site, "result.sample_rate", "524288"},
+		{"top", &some_top_by_site, "result.rows.0.alloc_count", "1048640"},
+		{"top", &some_top_by_site, "result.rows.0.samples", "7"},
+		{"top", &some_top_by_site, "result.rows.0.file", "\"/src/a/main.go\""},
+		{"top", &some_top_by_site, "result.rows.0.stack.4.function", "\"main.main\""},
+		{"top", &some_top_by_site, "result.rows.1.stack", "[]"},
+		{"why", &some_allocated, "result.objects.0.allocated.0.line", "42"},
+		{"why", &some_why, "result.objects.0.allocated", "(absent)"},
+		{"spans", &some_spans, "result.classes.0.free_slots", "800"},
+		{"spans", &some_spans, "result.classes.0.partial_spans", "60"},
+		{"spans", &some_spans, "result.total.spans", "103"},
+		{"spans", &some_spans, "result.large.1.live_bytes", "0"},
+		{"spans", &some_spans, "result.idle.largest_run_bytes", "1048576"},
+		{"spans", &some_spans, "result.fragmentation.at_most", "0.25"},
+		{"spans", &no_spans, "result.idle.bytes", "null"},
+		{"spans", &no_spans, "result.classes", "[]"},
+		{"memstats", &some_memstats, "result.heaps.0.memstats.Mallocs", "1234567"},
+		{"memstats", &some_memstats, "result.heaps.0.memstats.NextGC", "\"max\""},
+		{"memstats", &some_memstats, "result.heaps.0.memstats.GCCPUFraction", "0.125"},
+		{"memstats", &some_memstats, "result.heaps.0.memstats.EnableGC", "true"},
+		{"memstats", &some_memstats, "result.heaps.0.memstats.PauseNs.1", "1000000"},
+		{"memstats", &some_memstats, "result.heaps.0.memstats.BySize.2.Frees", "400"},
+		{"overview", &some_memstats, "result.heaps.0.memstats.HeapAlloc", "5242880"},
+		{"overview", &some_overview, "result.heaps.0.memstats", "(absent)"},
 		{"page", &some_page, "result.overview.verdict.heap", "true"},
 		{"page", &some_page, "result.types.rows.0.count", "20000"},
 		{"page", &some_page, "result.example.type", "\"[]uint8\""},
@@ -149,7 +175,7 @@ Test(report_json, numbers_at_their_ends_stay_numbers)
 	};
 
 	for (size_t i = 0; i < HF_LEN(rows); i++) {
-		struct hf_row row = {"x", 1, rows[i].value, 0};
+		struct hf_row row = {.name = "x", .count = 1, .bytes = rows[i].value};
 		struct hf_top top = {.rows = &row, .n = 1};
 
 		expect_value("top", &top, "result.rows.0.bytes", rows[i].expected);
@@ -185,7 +211,7 @@ Test(report_json, bytes_that_are_no_text_become_text)
 	};
 
 	for (size_t i = 0; i < HF_LEN(rows); i++) {
-		struct hf_row row = {rows[i].text, 1, 1, 1};
+		struct hf_row row = {.name = rows[i].text, .count = 1, .bytes = 1, .retained_bytes = 1};
 		struct hf_top top = {.rows = &row, .n = 1};
 
 		expect_value("top", &top, "result.rows.0.name", rows[i].expected);

@@ -62,6 +62,22 @@ Test(report_text, unknown_command_is_refused)
 	}
 }
 
+Test(report_text, sites_spans_and_memstats_say_what_they_mean)
+{
+	expect_part("top", &some_top_by_site, "scaled from samples, one in 512 KiB");
+	expect_part("top", &some_top_by_site,
+		    "2.0 MiB  50.0%  1,000   64.0 MiB  1,048,640   1.0 MiB  main.makeRecord");
+	expect_part("why", &some_allocated, "allocated by main.makeRecord main.go:42, of main.");
+	expect_part("why", &some_allocated, "and 1 more");
+	expect_part("spans", &some_spans, "288 KiB are held by 34 spans");
+	expect_part("spans", &some_spans, "2 in caches  60 with free slots  38 full  5 not yet swept");
+	expect_part("spans", &no_spans, "in no span: unknown");
+	expect_part("memstats", &some_memstats, "12.50%");
+	expect_part("memstats", &some_memstats, "no limit");
+	expect_part("memstats", &some_memstats, "never");
+	expect_part("memstats", &some_memstats, "30.5 us  1000.0 us");
+}
+
 Test(report_text, every_command_keeps_to_its_width)
 {
 	const unsigned widths[] = {0, 80, 100, 132, 400};
@@ -195,7 +211,15 @@ static char *render_chain(const char *root, const char *root_via, const char *co
 	struct hf_step *steps = hf_calloc(n, sizeof(*steps));
 	struct hf_chain chain = {
 		.root_kind = "global", .root_name = root, .root_via = root_via, .steps = steps, .n = n};
-	struct hf_why_object object = {"0x1", 1, 1, "T", "live", 1, 1, &chain, 1};
+	struct hf_why_object object = {.query = "0x1",
+				       .addr = 1,
+				       .size = 1,
+				       .type = "T",
+				       .state = "live",
+				       .count = 1,
+				       .bytes = 1,
+				       .chains = &chain,
+				       .n = 1};
 	struct hf_why why = {&object, 1, 0};
 	char *text;
 
@@ -291,7 +315,9 @@ Test(report_text, parts_that_differ_are_cut_with_a_count)
 Test(report_text, huge_names_and_numbers_stay_in_their_columns)
 {
 	char name[5000];
-	struct hf_row rows[] = {{name, UINT64_MAX - 2, UINT64_MAX - 2, 17}, {"", 0, 0, HF_NOLIMIT}};
+	struct hf_row rows[] = {
+		{.name = name, .count = UINT64_MAX - 2, .bytes = UINT64_MAX - 2, .retained_bytes = 17},
+		{.name = "", .retained_bytes = HF_NOLIMIT}};
 	struct hf_top top = {.rows = rows, .n = 2, .left_out = UINT64_MAX - 2, .total_bytes = 0};
 	struct hf_report_options options = {.size = sizeof(options), .width = 80};
 	char *text;

@@ -50,9 +50,9 @@ static void show_rate(struct hf_text *t, const struct hf_top *top)
 static void show_rows(struct hf_text *t, const struct hf_top *top)
 {
 	static const struct hf_column columns[] = {
-		{"in use", .right = true},    {"share", .right = true},   {"count", .right = true},
-		{"allocated", .right = true}, {"count", .right = true},   {"retained", .right = true},
-		{"ways", .right = true},      {"site", .flexible = true},
+		{"in use", .right = true},    {"share", .right = true}, {"count", .right = true},
+		{"allocated", .right = true}, {"count", .right = true}, {"retained", .right = true},
+		{"site", .flexible = true},
 	};
 	struct hf_table table = {.columns = columns, .columns_n = HF_LEN(columns)};
 
@@ -65,7 +65,6 @@ static void show_rows(struct hf_text *t, const struct hf_top *top)
 		hf_table_add(&table, "%s", hf_show_size(row->site->alloc_bytes).s);
 		hf_table_add(&table, "%s", hf_show_count(row->site->alloc_count).s);
 		hf_table_add(&table, "%s", hf_show_size(row->retained_bytes).s);
-		hf_table_add(&table, "%s", hf_show_count(row->site->stacks).s);
 		hf_table_add_name(&table, "", row->name);
 	}
 	hf_table_print(&table, t, 0);
@@ -80,6 +79,8 @@ void hf_text_sites(struct hf_text *t, const struct hf_top *top)
 	show_rows(t, top);
 	hf_text_left_out(t, 0, top->left_out, "places", " (--limit 0 shows all)");
 	for (size_t i = 0; i < hf_min(top->n, (size_t)STACKS); i++) {
+		if (!top->rows[i].site->stack_n)
+			continue;
 		hf_text_end(t);
 		hf_text_styled(t, HF_STYLE_BOLD, "%s", top->rows[i].name);
 		hf_text_end(t);

@@ -10,27 +10,37 @@ static void add_class(struct hf_table *table, const char *name, const struct hf_
 	hf_table_add(table, "%s", hf_show_size(at->free_bytes).s);
 	hf_table_add(table, "%s", hf_show_size(at->tail_bytes).s);
 	hf_table_add(table, "%s", at->rounding_objects ? hf_show_size(at->rounding_bytes).s : "");
-	hf_table_add(table, "%s", at->size ? hf_show_count(at->cached).s : "");
-	hf_table_add(table, "%s", at->size ? hf_show_count(at->partial).s : "");
 }
 
 static void show_classes(struct hf_text *t, const struct hf_spans *spans)
 {
 	static const struct hf_column columns[] = {
-		{"slot", .right = true},    {"spans", .right = true},    {"bytes", .right = true},
-		{"live", .right = true},    {"full", .right = true},     {"free", .right = true},
-		{"tails", .right = true},   {"rounding", .right = true}, {"cached", .right = true},
-		{"partial", .right = true},
+		{"slot", .right = true},  {"spans", .right = true},    {"bytes", .right = true},
+		{"live", .right = true},  {"full", .right = true},     {"free", .right = true},
+		{"tails", .right = true}, {"rounding", .right = true},
 	};
 	struct hf_table table = {.columns = columns, .columns_n = HF_LEN(columns)};
-	struct hf_span_class total = spans->total;
 
 	for (size_t i = 0; i < spans->n; i++)
 		add_class(&table, spans->classes[i].size ? hf_show_count(spans->classes[i].size).s : "large",
 			  &spans->classes[i]);
-	total.size = 1; /* its caches are shown */
-	add_class(&table, "all", &total);
+	add_class(&table, "all", &spans->total);
 	hf_table_print(&table, t, 0);
+}
+
+/* Who has the free slots. */
+static void show_holders(struct hf_text *t, const struct hf_span_class *total)
+{
+	struct hf_line line = {0};
+
+	hf_text_end(t);
+	hf_text_item(t, &line, HF_STYLE_NONE, "spans of small objects:");
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s in caches", hf_show_count(total->cached).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s with free slots", hf_show_count(total->partial).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s full", hf_show_count(total->full).s);
+	if (total->unswept)
+		hf_text_item(t, &line, HF_STYLE_NONE, "%s not yet swept", hf_show_count(total->unswept).s);
+	hf_text_end(t);
 }
 
 static void show_large(struct hf_text *t, const struct hf_spans *spans)
@@ -56,6 +66,19 @@ static void show_large(struct hf_text *t, const struct hf_spans *spans)
 	hf_text_left_out(t, 0, spans->large_left_out, "types", " (--limit 0 shows all)");
 }
 
+static void show_idle(struct hf_text *t, const struct hf_spans *spans)
+{
+	struct hf_line line = {0};
+
+	hf_text_item(t, &line, HF_STYLE_NONE, "in no span: %s", hf_show_size(spans->idle_bytes).s);
+	if (spans->idle_bytes != HF_UNKNOWN) {
+		hf_text_item(t, &line, HF_STYLE_NONE, "given back: %s", hf_show_size(spans->idle_released).s);
+		hf_text_item(t, &line, HF_STYLE_NONE, "runs: %s", hf_show_count(spans->idle_runs).s);
+		hf_text_item(t, &line, HF_STYLE_NONE, "the largest: %s", hf_show_size(spans->idle_largest).s);
+	}
+	hf_text_end(t);
+}
+
 void hf_text_spans(struct hf_text *t, const struct hf_head *head, const void *result)
 {
 	const struct hf_spans *spans = result;
@@ -68,15 +91,8 @@ void hf_text_spans(struct hf_text *t, const struct hf_head *head, const void *re
 	hf_text_style(t, HF_STYLE_NONE);
 	hf_text_end(t);
 	show_classes(t, spans);
-	if (total->unswept)
-		hf_text_line(t, "%s spans are not yet swept: what is dead in them is not yet free",
-			     hf_show_count(total->unswept).s);
+	show_holders(t, total);
 	show_large(t, spans);
 	hf_text_end(t);
-	hf_text_add(t, "in no span: %s", hf_show_size(spans->idle_bytes).s);
-	if (spans->idle_bytes != HF_UNKNOWN)
-		hf_text_add(t, ", of which the system has %s back; %s runs of pages, the largest %s",
-			    hf_show_size(spans->idle_released).s, hf_show_count(spans->idle_runs).s,
-			    hf_show_size(spans->idle_largest).s);
-	hf_text_end(t);
+	show_idle(t, spans);
 }

@@ -4,7 +4,7 @@
 
 #define GAP          2
 #define MIN_FLEXIBLE 12 /* columns below which a flexible cell says nothing any more */
-#define COLUMNS_MAX  12
+#define COLUMNS_MAX  8
 
 void hf_table_add(struct hf_table *table, const char *fmt, ...)
 {
