@@ -50,6 +50,7 @@ static const struct go_damage *read_specials(void)
 {
 	cr_assert_null(go_spans_read(&go));
 	cr_assert_null(go_specials_read(&go));
+	cr_assert_null(go_queues_read(&go));
 	return &go.damage[GO_DAMAGE_SPECIALS];
 }
 

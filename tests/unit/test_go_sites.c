@@ -185,17 +185,6 @@ Test(go_sites, layout_that_cannot_be_gives_none)
 		}
 }
 
-Test(go_sites, records_that_come_after_the_first_look_are_found)
-{
-	put(HEAD, list_addr(FIRST));
-	put_record(FIRST, 0, 48, 1, 1, 0);
-	cr_assert_null(go_sites_prepare(&go));
-	put_record(SECOND, list_addr(FIRST), 64, 2, 1, 0);
-	put(HEAD, list_addr(SECOND));
-	cr_expect_eq(read_sites(), 2);
-	cr_expect_eq(go.damage[GO_DAMAGE_SITES].n, 0);
-}
-
 /* A profile's special, of the object at an offset of the first span. */
 static void put_special(uint32_t at, uint64_t next, uint64_t offset, uint64_t record)
 {

@@ -40,6 +40,7 @@ static void close_runtime(struct hf_runtime *rt)
 	go_goroutines_deinit(go);
 	hf_vec_deinit(&go->specials);
 	hf_vec_deinit(&go->grown);
+	hf_vec_deinit(&go->chunks);
 	hf_vec_deinit(&go->queue_roots);
 	hf_map64_deinit(&go->views);
 	hf_map64_deinit(&go->itab_type);
@@ -141,7 +142,7 @@ static struct hf_err *prepare(struct hf_runtime *rt)
 {
 	/* The tables of functions are large and constant: read now, they need not be while it is stopped. */
 	HF_TRY(go_modules_read(go_of(rt)));
-	HF_TRY(go_sites_prepare(go_of(rt)));
+	HF_TRY(go_persist_prepare(go_of(rt)));
 	return go_spans_prepare(go_of(rt));
 }
 
@@ -156,7 +157,10 @@ static struct hf_err *capture(struct hf_runtime *rt)
 	HF_TRY(go_spans_read(go));
 	HF_TRY(go_spans_capture(go));
 	HF_TRY(go_goroutines_read(go));
-	HF_TRY(go_specials_read(go));
+	HF_TRY(go_persist_capture(go));
+	if (!go->persistent)
+		HF_TRY(go_specials_read(go));
+	HF_TRY(go_queues_read(go));
 	HF_TRY(go_sites_capture(go));
 	HF_TRY(go_idle_capture(go));
 	HF_TRY(read_itabs(go));
@@ -167,6 +171,8 @@ static struct hf_err *walk(struct hf_runtime *rt, uint32_t *ret_blocks)
 {
 	struct go *go = go_of(rt);
 
+	if (go->persistent)
+		HF_TRY(go_specials_read(go));
 	HF_TRY(go_spans_number(go));
 	HF_TRY(go_sites_read(go));
 	HF_TRY(go_types_create(go));

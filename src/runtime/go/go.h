@@ -7,7 +7,7 @@
  *   types.c    type descriptors and DWARF      typing.c   types for blocks, by propagation
  *   names.c    fields, indexes, keys           stats.c    the runtime's own counters
  *   sites.c    where objects were allocated    idle.c     pages without a span
- *   memstats.c runtime.MemStats
+ *   memstats.c runtime.MemStats                persist.c  memory that is never given back
  *
  * Two times: capture (the target is stopped: everything that is chased through pointers is read into this struct and
  * block contents are captured in bulk), and after (all else). Facts on layouts: docs/runtimes/go.md.
@@ -266,13 +266,17 @@ struct go {
 	struct go_locals_list *locals_list;
 	struct hf_map64 itab_type; /* itab -> type descriptor, read while stopped */
 
+	/* persist.c */
+	HF_VEC(struct hf_range) chunks;
+	uint64_t chunks_known; /* the first of those that were there before the stop */
+	bool persistent;       /* all are captured: what lies in them is walked after the stop */
+
 	/* idle.c */
 	HF_VEC(struct hf_range) grown;              /* addresses that the heap has grown to, ascending */
 	uint64_t page_caches, page_caches_released; /* bytes in caches of the Ps; HF_UNKNOWN */
 
 	/* sites.c */
-	uint64_t sites_head, sites_known;    /* the first record: when stopped, before */
-	HF_VEC(struct hf_range) site_ranges; /* records that were there before the stop */
+	uint64_t sites_head; /* the first record */
 	HF_VEC(struct go_site) sites;
 	HF_VEC(uint64_t) site_pcs;
 	HF_VEC(struct go_sample) samples;
@@ -420,8 +424,9 @@ const char *go_wait_reason(struct go *go,
 
 /* ---- roots.c ------------------------------------------------------------------------------------------------------ */
 
-struct hf_err *go_specials_read(struct go *go)
-	HF_CHECKED; /* stopped: specials, finalizer and cleanup queues */
+/* Stopped; the specials of spans, where all that is persistent was captured, after. */
+struct hf_err *go_specials_read(struct go *go) HF_CHECKED;
+struct hf_err *go_queues_read(struct go *go) HF_CHECKED; /* stopped: of finalizers and cleanups */
 struct hf_err *go_roots(struct hf_runtime *rt, hf_root_fn *fn, void *arg) HF_CHECKED;
 struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg,
 			     size_t *ret_n) HF_CHECKED;
@@ -447,10 +452,14 @@ bool go_rounding(struct hf_runtime *rt, uint32_t block, uint64_t *ret);
  * be known. */
 struct hf_err *go_memstats(struct go *go, struct hf_heap *ret) HF_CHECKED;
 
+/* ---- persist.c ------------------------------------------------------------------------------------------------------- */
+
+/* While the target runs: where the chunks are, so that they can be copied with few reads. */
+struct hf_err *go_persist_prepare(struct go *go) HF_CHECKED;
+struct hf_err *go_persist_capture(struct go *go) HF_CHECKED; /* stopped: sets go->persistent */
+
 /* ---- sites.c -------------------------------------------------------------------------------------------------------- */
 
-/* While the target runs: where the records are, so that they can be copied with few reads. */
-struct hf_err *go_sites_prepare(struct go *go) HF_CHECKED;
 struct hf_err *go_sites_capture(struct go *go) HF_CHECKED; /* stopped */
 /* After, when blocks have numbers: decodes the records; finds the blocks that are samples. */
 struct hf_err *go_sites_read(struct go *go) HF_CHECKED;

@@ -40,6 +40,7 @@ enum go_special {
 	X(GCCLEANUPS, "runtime.gcCleanups")                                                                  \
 	X(ITABTABLE, "runtime.itabTable")                                                                    \
 	X(WAITREASONS, "runtime.waitReasonStrings")                                                          \
+	X(PERSISTENTCHUNKS, "runtime.persistentChunks")                                                      \
 	X(MBUCKETS, "runtime.mbuckets")                                                                      \
 	X(MEMPROFILERATE, "runtime.MemProfileRate")                                                          \
 	X(DISABLEMEMORYPROFILING, "runtime.disableMemoryProfiling")                                          \

@@ -4,7 +4,7 @@
 
 #define QUEUE_BLOCKS (1u << 16) /* of 4 KiB */
 
-/* ---- specials, while stopped --------------------------------------------------------------------------------- */
+/* ---- specials --------------------------------------------------------------------------------- */
 
 static bool read_word(struct go *go, uint64_t addr, uint64_t *ret)
 {
@@ -159,7 +159,11 @@ struct hf_err *go_specials_read(struct go *go)
 	for (size_t i = 0; i < go->spans.n && !err; i++)
 		err = read_span_specials(go, &go->spans.at[i], &seen);
 	hf_map64_deinit(&seen);
-	HF_TRY(err);
+	return err;
+}
+
+struct hf_err *go_queues_read(struct go *go)
+{
 	HF_TRY(read_finalizer_queue(go));
 	return read_cleanup_queue(go);
 }

@@ -1,7 +1,6 @@
 /* Where objects were allocated: the records that the runtime's own profile of allocations keeps.
  *
- * A record (bucket) is never freed, and a new one goes in front: what the target's list held before the stop is copied in
- * bulk while it stands still, only what has come since is looked for then, and the list is read after.
+ * Records (buckets) are never freed, and lie in memory that is copied whole (persist.c): they are read after the stop.
  * Source: Go 1.20-1.27 runtime/mprof.go, bucket, memRecord, stkbucket.
  *
  *   bucket {next, allnext, typ, hash, size, nstk} | nstk return addresses | memRecord {active, future[3]}
@@ -64,61 +63,16 @@ static bool read_record(struct go *go, uint64_t addr, struct record *ret)
 	return true;
 }
 
-/* ---- before and during the stop ------------------------------------------------------------------------------- */
-
-static int compare_ranges(const void *a, const void *b)
-{
-	uint64_t x = ((const struct hf_range *)a)->start, y = ((const struct hf_range *)b)->start;
-
-	return (x > y) - (x < y);
-}
-
-static void join_ranges(struct go *go)
-{
-	struct hf_range *at = go->site_ranges.at;
-	size_t n = 0;
-
-	if (go->site_ranges.n)
-		qsort(at, go->site_ranges.n, sizeof(*at), compare_ranges);
-	for (size_t i = 0; i < go->site_ranges.n; i++) {
-		if (n && at[i].start <= at[n - 1].end + GAP)
-			at[n - 1].end = hf_max(at[n - 1].end, at[i].end);
-		else
-			at[n++] = at[i];
-	}
-	go->site_ranges.n = n;
-}
-
-struct hf_err *go_sites_prepare(struct go *go)
-{
-	struct go_steps steps = {0};
-	struct record record;
-	uint64_t at;
-
-	hf_vec_deinit(&go->site_ranges);
-	go->sites_known = 0;
-	if (!read_head(go, &at))
-		return NULL;
-	go->sites_known = at;
-	while (at && go_step(&steps, at, SITES_MAX) && read_record(go, at, &record)) {
-		if (steps.n % 1024 == 0)
-			HF_TRY(hf_interrupt_check());
-		HF_TRY(hf_vec_push(&go->site_ranges, ((struct hf_range){at, at + record.len})));
-		at = record.next;
-	}
-	join_ranges(go);
-	return NULL;
-}
+/* ---- during the stop ----------------------------------------------------------------------------------------- */
 
 /* Reading it while the target stands still is what copies it. */
-static struct hf_err *capture_new(struct go *go)
+static struct hf_err *capture_list(struct go *go)
 {
 	struct go_steps steps = {0};
 	struct record record;
 	uint64_t at = go->sites_head;
 
-	while (at && at != go->sites_known && go_step(&steps, at, SITES_MAX) &&
-	       read_record(go, at, &record)) {
+	while (at && go_step(&steps, at, SITES_MAX) && read_record(go, at, &record)) {
 		if (steps.n % 1024 == 0)
 			HF_TRY(hf_interrupt_check());
 		HF_TRY(hf_target_capture(go->t, &(struct hf_range){at, at + record.len}, 1));
@@ -158,11 +112,7 @@ struct hf_err *go_sites_capture(struct go *go)
 	/* The few samples of the start are no profile. */
 	if (go->sampling_left_out || !read_head(go, &go->sites_head))
 		go->sites_head = 0;
-	if (!go->sites_head)
-		return NULL;
-	if (go->site_ranges.n)
-		HF_TRY(hf_target_capture(go->t, go->site_ranges.at, go->site_ranges.n));
-	return capture_new(go);
+	return go->persistent ? NULL : capture_list(go);
 }
 
 /* ---- after ------------------------------------------------------------------------------------------------------- */
@@ -315,13 +265,11 @@ struct hf_err *go_sites_read(struct go *go)
 	if (!err)
 		err = resolve_samples(go, &numbers);
 	hf_map64_deinit(&numbers);
-	hf_vec_deinit(&go->site_ranges);
 	return err;
 }
 
 void go_sites_deinit(struct go *go)
 {
-	hf_vec_deinit(&go->site_ranges);
 	hf_vec_deinit(&go->sites);
 	hf_vec_deinit(&go->site_pcs);
 	hf_vec_deinit(&go->samples);
