@@ -43,6 +43,7 @@ enum region {
 	TYPES,
 	FUNCTIONS,
 	ANYWHERE,
+	SITES, /* records of the profile of allocations, counters, and what leads to bitmaps of pages */
 	REGIONS
 };
 
@@ -130,6 +131,25 @@ static void add_heap(struct image *image, struct go *go)
 	add_words(image, MHEAP, go->layout.var[GO_VAR_ITABTABLE], go->layout.var[GO_VAR_ITABTABLE] + 8);
 }
 
+static void add_sites(struct image *image, struct go *go)
+{
+	const uint64_t *var = go->layout.var;
+	uint64_t ranges = var[GO_VAR_MHEAP] + (uint64_t)go_off(go, MHEAP_PAGES_IN_USE), list;
+
+	for (size_t i = 0; i < hf_min(go->sites.n, (size_t)1024); i++)
+		add_words(image, SITES, go->sites.at[i].bucket,
+			  go->sites.at[i].bucket + 48 + go->sites.at[i].pcs_n * 8ull + 128);
+	add_words(image, SITES, var[GO_VAR_MBUCKETS], var[GO_VAR_MBUCKETS] + 8);
+	add_words(image, SITES, var[GO_VAR_PERSISTENTCHUNKS], var[GO_VAR_PERSISTENTCHUNKS] + 8);
+	add_words(image, SITES, var[GO_VAR_MEMPROFILERATE], var[GO_VAR_MEMPROFILERATE] + 8);
+	add_words(image, SITES, var[GO_VAR_MEMSTATS], var[GO_VAR_MEMSTATS] + 8192);
+	add_words(image, SITES, var[GO_VAR_GCCONTROLLER], var[GO_VAR_GCCONTROLLER] + 392);
+	add_words(image, SITES, var[GO_VAR_ALLP], var[GO_VAR_ALLP] + 16);
+	add_words(image, SITES, ranges, ranges + 24);
+	if (!hf_err_ignore(hf_target_read_u64(go->t, ranges, &list)))
+		add_words(image, SITES, list, list + 64);
+}
+
 static void add_tasks(struct image *image, struct go *go)
 {
 	hf_vec_each(&go->goroutines, g) {
@@ -200,6 +220,7 @@ static void open_image(const char *path, struct image *image)
 	go = (struct go *)s->rt;
 	add_heap(image, go);
 	add_tasks(image, go);
+	add_sites(image, go);
 	hf_vec_each(&image->t->maps, map) {
 		must(hf_vec_push(&image->ends, map->end));
 		if (map->writable)
@@ -339,6 +360,11 @@ static void ask_all(struct image *image, struct hf_session *s)
 		ASK(s, "top", "--by", "root");
 		ASK(s, "top", "--by", "goroutine");
 		ASK(s, "top", "--by", "object", "--limit", "50");
+		ASK(s, "top", "--by", "site");
+		ASK(s, "top", "--by", "site", "--json", "--limit", "0");
+		ASK(s, "spans");
+		ASK(s, "spans", "--json");
+		ASK(s, "memstats");
 		ASK(s, "goroutines");
 		hf_vec_each(&image->asked, addr) {
 			snprintf(word, sizeof(word), "0x%" PRIx64, *addr);
