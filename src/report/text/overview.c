@@ -127,12 +127,15 @@ void hf_text_self_check(struct hf_text *t, size_t indent, const struct hf_heap *
 	hf_text_end(t);
 }
 
-static void add_pair(struct hf_table *table, const char *label, uint64_t objects, uint64_t bytes)
+/* name: what runtime.MemStats calls it, where there is one. */
+static void add_pair(struct hf_table *table, const char *label, uint64_t objects, uint64_t bytes,
+		     const char *name)
 {
 	hf_table_add(table, "%s", label);
 	hf_table_add(table, "%s", hf_show_size(bytes).s);
 	hf_table_add(table, "%s", objects == HF_UNKNOWN ? "" : hf_show_count(objects).s);
 	hf_table_add(table, "%s", objects == HF_UNKNOWN ? "" : "objects");
+	hf_table_add(table, "%s", name);
 }
 
 static void show_collector(struct hf_text *t, const struct hf_heap *heap, double taken_at)
@@ -188,25 +191,30 @@ static void show_typed(struct hf_text *t, const struct hf_heap *heap)
 		     hf_show_count(heap->partly_typed_objects).s);
 	hf_text_item(t, &line, HF_STYLE_NONE, "unknown: %s", hf_show_count(heap->untyped_objects).s);
 	hf_text_end(t);
+	if (heap->memstats_n) {
+		hf_text_styled(t, HF_STYLE_DIM, "  all of runtime.MemStats: holdfast memstats%s", t->ask);
+		hf_text_end(t);
+	}
 }
 
 static void show_heap(struct hf_text *t, const struct hf_heap *heap, double taken_at)
 {
-	static const struct hf_column columns[] = {{NULL}, {.right = true}, {.right = true}, {NULL}};
+	static const struct hf_column columns[] = {{NULL}, {.right = true}, {.right = true}, {NULL}, {NULL}};
+	bool named = heap->memstats_n;
 	struct hf_table table = {.columns = columns, .columns_n = HF_LEN(columns)};
 
 	hf_text_styled(t, HF_STYLE_BOLD, "heap");
 	hf_text_line(t, "  %s", heap->version);
 	hf_text_spaces(t, 2);
 	hf_text_self_check(t, 2, heap);
-	add_pair(&table, "allocated", heap->objects, heap->bytes);
-	add_pair(&table, "live", heap->live_objects, heap->live_bytes);
-	add_pair(&table, "garbage", heap->garbage_objects, heap->garbage_bytes);
-	add_pair(&table, "spans in use", HF_UNKNOWN, heap->in_use);
-	add_pair(&table, "free spans", HF_UNKNOWN, heap->idle);
-	add_pair(&table, "of these, given back", HF_UNKNOWN, heap->released);
-	add_pair(&table, "goroutine stacks", HF_UNKNOWN, heap->stacks);
-	add_pair(&table, "runtime's own", HF_UNKNOWN, heap->metadata);
+	add_pair(&table, "allocated", heap->objects, heap->bytes, named ? "HeapAlloc" : "");
+	add_pair(&table, "live", heap->live_objects, heap->live_bytes, "");
+	add_pair(&table, "garbage", heap->garbage_objects, heap->garbage_bytes, "");
+	add_pair(&table, "spans in use", HF_UNKNOWN, heap->in_use, named ? "HeapInuse" : "");
+	add_pair(&table, "free spans", HF_UNKNOWN, heap->idle, named ? "HeapIdle" : "");
+	add_pair(&table, "of these, given back", HF_UNKNOWN, heap->released, named ? "HeapReleased" : "");
+	add_pair(&table, "goroutine stacks", HF_UNKNOWN, heap->stacks, named ? "StackInuse" : "");
+	add_pair(&table, "runtime's own", HF_UNKNOWN, heap->metadata, "");
 	hf_table_print(&table, t, 2);
 	show_collector(t, heap, taken_at);
 	show_counts(t, heap);
