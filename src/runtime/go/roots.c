@@ -70,6 +70,8 @@ static struct hf_err *read_span_specials(struct go *go, const struct go_span *sp
 		uint64_t next;
 		uint8_t kind;
 
+		if (seen->n % 16384 == 0)
+			HF_TRY(hf_interrupt_check());
 		if (addr % 8 || hf_map64_find(seen, addr, &next) ||
 		    !read_word(go, addr + (uint64_t)l->off[GO_SPECIAL_NEXT], &next) ||
 		    hf_err_ignore(

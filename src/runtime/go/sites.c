@@ -246,6 +246,8 @@ static struct hf_err *resolve_samples(struct go *go, const struct hf_map64 *numb
 		uint32_t block = go_find_block(go, s->object);
 		uint64_t site;
 
+		if (i % 65536 == 0)
+			HF_TRY(hf_interrupt_check());
 		if (block != HF_NO_BLOCK && hf_map64_find(numbers, s->site, &site))
 			go->samples.at[n++] = (struct go_sample){block, site};
 	}
