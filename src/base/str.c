@@ -212,6 +212,15 @@ void hf_str_deinit(struct hf_str *str)
 	*str = (struct hf_str){0};
 }
 
+uint64_t hf_text_hash(uint64_t before, const char *text)
+{
+	uint64_t h = before ^ 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3u;
+	return h;
+}
+
 const char *hf_format_size(uint64_t bytes, char *buf, size_t len)
 {
 	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -30,6 +30,9 @@ const char *hf_str_get(const struct hf_str *str); /* "" where empty; valid until
 struct hf_err *hf_str_check(const struct hf_str *str) HF_CHECKED; /* NOMEM where an addition failed */
 void hf_str_deinit(struct hf_str *str);
 
+/* Of texts, to look them up by; more of it: the hash of what came before, at first 0. */
+uint64_t hf_text_hash(uint64_t before, const char *text);
+
 /* Sizes as people read them: "0 B", "999 B", "1.5 KiB", "110 MiB". buf of 16 bytes or more; returns buf. */
 const char *hf_format_size(uint64_t bytes, char *buf, size_t len);
 /* Counts with separators: "1,234,567". buf of 28 bytes or more; returns buf. */

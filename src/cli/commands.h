@@ -7,7 +7,8 @@
 
 /* The rows, in the order of the help. The first is what is asked where no verb is given. */
 #define HF_COMMANDS(X)                                                                                       \
-	X(page) X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(spans) X(memstats) X(snap)
+	X(page)                                                                                              \
+	X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(spans) X(memstats) X(snap) X(export)
 
 /* What was asked, apart from the target. */
 struct hf_args {
@@ -19,6 +20,8 @@ struct hf_args {
 	double min_share;
 	enum hf_top_by by;
 	const char *output; /* NULL: not given */
+	enum hf_profile_kind profile;
+	enum hf_export_format format;
 };
 
 #define HF_LIMIT_DEFAULT     20
@@ -34,6 +37,8 @@ enum {
 	HF_TAKES_OUTPUT = 1 << 3,
 	HF_TAKES_DEPTH = 1 << 4,
 	HF_TAKES_MIN = 1 << 5,
+	HF_TAKES_FORMAT = 1 << 6,
+	HF_TAKES_PROFILE = 1 << 7,
 };
 
 struct hf_command {

@@ -53,7 +53,8 @@ void hf_cli_add_help(struct hf_str *ret, const struct hf_command *command, bool 
 	}
 	hf_str_addf(ret, "holdfast %s%s", command->name, held ? "" : " (-p PID | -c CORE [-e EXE])");
 	if (command->takes)
-		hf_str_add(ret, command->needs ? " -o FILE" : " [options]");
+		hf_str_addf(ret, "%s%s", command->needs ? " -o FILE" : "",
+			    command->takes & ~command->needs ? " [options]" : "");
 	hf_str_addf(ret, "%s%s\n\n%s.\n%s\n", *command->words ? " " : "", command->words, command->summary,
 		    command->detail);
 	if (command->takes) {

@@ -16,12 +16,15 @@
 	X(EXE, "exe", 'e', "EXE", 0, "the executable of the core, where it is not where the core says")      \
 	X(LIMIT, "limit", 0, "N", HF_TAKES_LIMIT, "at most N rows (default 20; 0: all)")                     \
 	X(MAX, "max", 0, "N", HF_TAKES_MAX,                                                                  \
-	  "why: N chains an address, groups a type (3); dominators: N lines below one (10)")                 \
+	  "why: N chains an address, groups a type (3); dominators: N lines below one (10); export: N "      \
+	  "stacks (20000)")                                                                                  \
 	X(DEPTH, "depth", 0, "N", HF_TAKES_DEPTH, "N levels of the tree, 1 to 100 (default 5)")              \
 	X(MIN, "min", 0, "SIZE", HF_TAKES_MIN,                                                               \
 	  "sum up what is below SIZE: 64K, 1.5MiB, 0.1% (default 1% of the tree)")                           \
 	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type, root, goroutine, object or site")            \
 	X(OUTPUT, "output", 'o', "FILE", HF_TAKES_OUTPUT, "write to FILE")                                   \
+	X(FORMAT, "format", 0, "FORMAT", HF_TAKES_FORMAT, "of the file: pprof (default)")                    \
+	X(PROFILE, "profile", 0, "KIND", HF_TAKES_PROFILE, "of what: retained (default) or goroutine")       \
 	X(JSON, "json", 0, NULL, 0, "one JSON object instead of text")                                       \
 	X(VALUES, "show-values", 0, NULL, 0, "show the contents of strings and bytes")                       \
 	X(REDACT, "redact", 0, NULL, 0, "leave map keys out of chains")                                      \
@@ -86,6 +89,31 @@ static struct hf_err *parse_by(const char *text, enum hf_top_by *ret)
 			return NULL;
 		}
 	return hf_err(HF_USAGE, "--by takes type, root, goroutine, object or site, not '%s'", text);
+}
+
+static struct hf_err *parse_format(const char *text, enum hf_export_format *ret)
+{
+	for (int i = 0; hf_export_format_name((enum hf_export_format)i); i++)
+		if (!strcmp(text, hf_export_format_name((enum hf_export_format)i))) {
+			*ret = (enum hf_export_format)i;
+			return NULL;
+		}
+	return hf_err(HF_USAGE, "--format takes pprof, not '%s'", text);
+}
+
+static struct hf_err *parse_profile(const char *text, enum hf_profile_kind *ret)
+{
+	static const char *const kinds[] = {
+		[HF_PROFILE_RETAINED] = "retained",
+		[HF_PROFILE_GOROUTINE] = "goroutine",
+	};
+
+	for (size_t i = 0; i < HF_LEN(kinds); i++)
+		if (!strcmp(text, kinds[i])) {
+			*ret = (enum hf_profile_kind)i;
+			return NULL;
+		}
+	return hf_err(HF_USAGE, "--profile takes retained or goroutine, not '%s'", text);
 }
 
 static const struct {
@@ -174,6 +202,10 @@ static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const ch
 	case OPTION_OUTPUT:
 		cli->args.output = text;
 		break;
+	case OPTION_FORMAT:
+		return parse_format(text, &cli->args.format);
+	case OPTION_PROFILE:
+		return parse_profile(text, &cli->args.profile);
 	case OPTION_JSON:
 		cli->json = true;
 		break;

@@ -63,18 +63,9 @@ struct names {
 	HF_VEC(uint32_t) next;
 };
 
-static uint64_t hash_of(const char *s)
-{
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-	return h | 1;
-}
-
 static struct hf_err *number_of(struct names *n, const void *result, const char *name, uint32_t *ret)
 {
-	uint64_t hash = hash_of(name), first = 0;
+	uint64_t hash = hf_text_hash(0, name), first = 0;
 	const char *copy;
 
 	hf_map64_find(&n->at, hash, &first);

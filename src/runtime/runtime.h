@@ -62,6 +62,25 @@ struct hf_where {
 	uint64_t start, size; /* of the slot, span or stack; 0: none */
 };
 
+/* A field, variable or function on the way to a block, without indexes and keys: what profiles fold ways by. */
+struct hf_step_info {
+	const char *name,
+		*file; /* "main.Session.Payload"; file: "" where unknown; valid while the runtime lives */
+	uint32_t line;
+	uint64_t pc; /* of a function: its entry; 0 */
+	const char *
+		pool; /* NULL; or the pool of free objects that the way leads through here: its variable or field */
+};
+/* The steps from a root to its block, outermost first: the variable or the goroutine's function, and where in it. */
+#define HF_ROOT_STEPS_MAX 4
+struct hf_root_steps {
+	uint32_t step[HF_ROOT_STEPS_MAX];
+	uint32_t n;    /* at least 1 */
+	uint32_t task; /* the goroutine's number for task(); UINT32_MAX: none */
+};
+/* A pointer to block `to`, by a step; 0: it has no name, as inside a map or from an array to its elements. */
+typedef struct hf_err *hf_step_fn(void *arg, uint32_t to, uint32_t step);
+
 /* A stack frame for people. */
 struct hf_stack_frame {
 	const char *function, *file; /* valid while the runtime lives */
@@ -173,6 +192,12 @@ struct hf_runtime_ops {
 				    struct hf_str *name, struct hf_str *via);
 	/* What a list of holders counts a root under: a variable's name, "main.worker goroutines"; cheaper than root_name. */
 	void (*holder_name)(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *ret);
+	/* Steps are numbered from 1 as they are met, equal ones alike. After type_blocks. Calls fn for each pointer of a
+	 * block that leads to another one. Cost: each pointer once; a name is made once for each field of each type. */
+	struct hf_err *(*walk_steps)(struct hf_runtime *rt, uint32_t from, hf_step_fn *fn, void *arg);
+	struct hf_err *(*root_steps)(struct hf_runtime *rt, const struct hf_found_root *root,
+				     struct hf_root_steps *ret);
+	struct hf_step_info (*step)(struct hf_runtime *rt, uint32_t step);
 	/* The contents of a block of text or bytes, quoted and cut; nothing for others. */
 	struct hf_err *(*value)(struct hf_runtime *rt, uint32_t block, struct hf_str *ret);
 	/* One line on an address that is no block; frames, where it is code. ret_n: 0 where none. */

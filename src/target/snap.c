@@ -15,7 +15,7 @@
 /* All that a snap needs from its beginning to its end. */
 struct snap {
 	struct hf_target *t;
-	struct hf_snap_file file;
+	struct hf_outfile file;
 	struct hf_snap_plan plan;
 	struct hf_snap_copy copy;
 	struct hf_facts *facts;
@@ -26,7 +26,7 @@ struct snap {
 
 static void snap_deinit(struct snap *snap)
 {
-	hf_snap_file_deinit(&snap->file);
+	hf_outfile_deinit(&snap->file);
 	hf_snap_plan_deinit(&snap->plan);
 	hf_vec_deinit(&snap->copy.lost);
 	hf_facts_destroy(snap->facts);
@@ -69,7 +69,7 @@ static struct hf_err *take_memory(struct snap *snap)
 	HF_TRY(hf_snap_plan(t, &snap->plan));
 	HF_TRY(hf_snap_notes(t, snap->facts, &snap->plan, &snap->notes, &snap->lost, &snap->lost_room));
 	HF_TRY(hf_snap_headers(&snap->plan, snap->notes.n, &snap->headers, &data));
-	HF_TRY(hf_snap_file_check_room(&snap->file, data + snap->plan.data_bytes));
+	HF_TRY(hf_outfile_check_room(&snap->file, data + snap->plan.data_bytes));
 	snap->copy.t = t;
 	snap->copy.plan = &snap->plan;
 	snap->copy.file = &snap->file;
@@ -137,13 +137,13 @@ static struct hf_err *finish(struct snap *snap, struct hf_snap_stats *ret)
 
 	HF_TRY(hf_snap_copy_files(&snap->copy));
 	HF_TRY(note_lost(snap));
-	HF_TRY(hf_snap_file_write(&snap->file, snap->headers.s, snap->headers.n, 0));
-	HF_TRY(hf_snap_file_write(&snap->file, snap->notes.s, snap->notes.n, snap->headers.n));
+	HF_TRY(hf_outfile_write(&snap->file, snap->headers.s, snap->headers.n, 0));
+	HF_TRY(hf_outfile_write(&snap->file, snap->notes.s, snap->notes.n, snap->headers.n));
 	/* Its last pages may be untouched ones, that were not written. */
 	if (ftruncate(snap->file.fd, (off_t)size))
 		return hf_err(HF_IO, "%s: cannot be written: %s", snap->file.path, strerror(errno));
 	HF_TRY(hf_interrupt_check());
-	HF_TRY(hf_snap_file_publish(&snap->file));
+	HF_TRY(hf_outfile_publish(&snap->file));
 	*ret = (struct hf_snap_stats){
 		.file_bytes = size,
 		.resident_bytes = snap->plan.resident_bytes,
@@ -158,13 +158,13 @@ static struct hf_err *finish(struct snap *snap, struct hf_snap_stats *ret)
 static struct hf_err *copy_core(struct hf_target *t, const char *path, struct hf_snap_stats *ret)
 {
 	const struct hf_core *core = t->arg;
-	_cleanup_(hf_snap_file_deinit) struct hf_snap_file file = {.fd = -1};
+	_cleanup_(hf_outfile_deinit) struct hf_outfile file = {.fd = -1};
 	const uint64_t piece = UINT64_C(4) << 20;
 	struct stat st;
 
-	HF_TRY(hf_snap_file_create(path, &file));
+	HF_TRY(hf_outfile_create(path, &file));
 	if (!fstat(core->fd, &st))
-		HF_TRY(hf_snap_file_check_room(&file, (uint64_t)st.st_blocks * 512));
+		HF_TRY(hf_outfile_check_room(&file, (uint64_t)st.st_blocks * 512));
 	for (off_t at = 0; (uint64_t)at < core->size;) {
 		off_t from = lseek(core->fd, at, SEEK_DATA),
 		      to = from < 0 ? -1 : lseek(core->fd, from, SEEK_HOLE);
@@ -179,12 +179,12 @@ static struct hf_err *copy_core(struct hf_target *t, const char *path, struct hf
 		if (to <= from)
 			break;
 		HF_TRY(hf_interrupt_check());
-		HF_TRY(hf_snap_file_write(&file, core->bytes + from, (size_t)(to - from), (uint64_t)from));
+		HF_TRY(hf_outfile_write(&file, core->bytes + from, (size_t)(to - from), (uint64_t)from));
 		at = to;
 	}
 	if (ftruncate(file.fd, (off_t)core->size))
 		return hf_err(HF_IO, "%s: cannot be written: %s", path, strerror(errno));
-	HF_TRY(hf_snap_file_publish(&file));
+	HF_TRY(hf_outfile_publish(&file));
 	*ret = (struct hf_snap_stats){.file_bytes = core->size, .segments = (uint32_t)core->segs.n};
 	hf_vec_each(&core->segs, seg) {
 		ret->resident_bytes += seg->file_end - seg->start;
@@ -199,7 +199,7 @@ struct hf_err *hf_snap_write(struct hf_target *t, const char *path, struct hf_sn
 
 	if (!strcmp(t->ops->kind, "core"))
 		return copy_core(t, path, ret);
-	HF_TRY(hf_snap_file_create(path, &snap.file));
+	HF_TRY(hf_outfile_create(path, &snap.file));
 	HF_TRY(take_facts(&snap));
 	HF_TRY(stop_and_take(&snap));
 	return finish(&snap, ret);

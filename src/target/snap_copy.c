@@ -86,16 +86,16 @@ static struct hf_err *copy_window(void *arg, size_t i, unsigned worker)
 		if (run->from_file)
 			continue;
 		if (start != have) {
-			HF_TRY(hf_snap_file_write(pass->copy->file, buf + (done - from), have - done,
-						  pass->copy->data_off + done));
+			HF_TRY(hf_outfile_write(pass->copy->file, buf + (done - from), have - done,
+						pass->copy->data_off + done));
 			done = start;
 		}
 		HF_TRY(read_pages(pass, run->start + (start - run->file_off), buf + (start - from),
 				  end - start));
 		have = end;
 	}
-	return hf_snap_file_write(pass->copy->file, buf + (done - from), have - done,
-				  pass->copy->data_off + done);
+	return hf_outfile_write(pass->copy->file, buf + (done - from), have - done,
+				pass->copy->data_off + done);
 }
 
 struct hf_err *hf_snap_copy_memory(struct hf_snap_copy *copy)
@@ -124,8 +124,8 @@ static struct hf_err *copy_run_of_file(struct pass *pass, const struct hf_snap_r
 		if (n <= 0)
 			break;
 		HF_TRY(hf_interrupt_check());
-		HF_TRY(hf_snap_file_write(pass->copy->file, pass->buffers, (size_t)n,
-					  pass->copy->data_off + run->file_off + got));
+		HF_TRY(hf_outfile_write(pass->copy->file, pass->buffers, (size_t)n,
+					pass->copy->data_off + run->file_off + got));
 		got += (uint64_t)n;
 	}
 	got = hf_align_up(got, HF_ARCH_PAGE);

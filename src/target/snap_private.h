@@ -9,6 +9,8 @@
 
 #include "snap.h"
 
+#include "../base/outfile.h"
+
 /* Bytes to be written: of one mapping, without a gap. */
 struct hf_snap_run {
 	uint64_t start, end;
@@ -56,27 +58,12 @@ void hf_snap_regs(const struct hf_regs *regs, void *ret, size_t len);
 struct hf_err *hf_snap_headers(const struct hf_snap_plan *plan, size_t notes_len, struct hf_str *ret,
 			       uint64_t *ret_data) HF_CHECKED;
 
-/* A file that is not there before it is whole. */
-struct hf_snap_file {
-	int fd;
-	char *path, *temp;
-	bool named; /* temp exists: the file system has no nameless files */
-};
-
-struct hf_err *hf_snap_file_create(const char *path, struct hf_snap_file *ret) HF_CHECKED;
-/* Errors: IO where size bytes have no room. */
-struct hf_err *hf_snap_file_check_room(const struct hf_snap_file *file, uint64_t size) HF_CHECKED;
-struct hf_err *hf_snap_file_write(const struct hf_snap_file *file, const void *bytes, size_t len,
-				  uint64_t off) HF_CHECKED;
-struct hf_err *hf_snap_file_publish(struct hf_snap_file *file) HF_CHECKED;
-void hf_snap_file_deinit(struct hf_snap_file *file); /* what was not published is gone */
-
 /* Copies memory to the file; the target must be stopped. Pages that cannot be read are zeros there, and in
  * *lost. Errors: IO, TARGET, NOMEM, INTERRUPTED. */
 struct hf_snap_copy {
 	struct hf_target *t;
 	const struct hf_snap_plan *plan;
-	const struct hf_snap_file *file;
+	const struct hf_outfile *file;
 	uint64_t data_off;
 	HF_VEC(struct hf_range) lost; /* in any order */
 };

@@ -20,7 +20,8 @@ HOMES = {
     "libdw": re.compile(r"src/sym/[^/]*\.c$"),
     "libelf": re.compile(r"src/(sym/[^/]*|target/core[^/]*)\.c$"),
     "jansson": re.compile(r"(src/report/.*|tests/unit/test_report_json)\.c$"),
-    "zlib": re.compile(r"src/sym/[^/]*\.c$"),
+    "zlib": re.compile(r"src/(sym|report/pprof)/[^/]*\.c$"),
+    "protobuf-c": re.compile(r"src/report/pprof/[^/]*\.c$"),
     "criterion": re.compile(r"tests/unit/[^/]*$"),
     "python": re.compile(r"python/[^/]*\.c$"),
 }
@@ -28,6 +29,7 @@ LIBRARIES = [
     ("libdw", re.compile(r"elfutils/libdw|^dwarf\.h$")),
     ("libelf", re.compile(r"^(g|lib)elf\.h$|elfutils/elf")),
     ("jansson", re.compile(r"^jansson")),
+    ("protobuf-c", re.compile(r"^protobuf-c/")),
     ("zlib", re.compile(r"^(zlib|zconf)\.h$")),
     ("criterion", re.compile(r"^criterion/")),
     ("python", re.compile(r"^Python\.h$")),

@@ -1,5 +1,6 @@
 #include "go.h"
 #include "names.h"
+#include "steps.h"
 #include "typing.h"
 
 #define ITABS_MAX (1u << 20)
@@ -32,6 +33,7 @@ static void close_runtime(struct hf_runtime *rt)
 {
 	struct go *go = go_of(rt);
 
+	go_steps_destroy(go);
 	go_locals_deinit(go);
 	go_types_destroy(go);
 	go_modules_deinit(go);
@@ -469,6 +471,9 @@ static const struct hf_runtime_ops go_ops = {
 	.offset_name = go_offset_name,
 	.root_name = go_root_name,
 	.holder_name = go_holder_name,
+	.walk_steps = go_walk_steps,
+	.root_steps = go_root_steps,
+	.step = go_step_info,
 	.value = go_value,
 	.describe = describe,
 	.frames = frames,

@@ -260,9 +260,10 @@ struct go {
 
 	/* types.c, typing.c */
 	struct go_types *types;
-	uint32_t *block_type;   /* a type id a block; GO_NO_TYPE: unknown */
-	struct hf_map64 views;  /* block -> offset of its type's start, where that is not the block's */
-	struct hf_map64 locals; /* pc -> index into locals_list: typing.h */
+	struct go_steps_table *steps; /* steps.c */
+	uint32_t *block_type;         /* a type id a block; GO_NO_TYPE: unknown */
+	struct hf_map64 views;        /* block -> offset of its type's start, where that is not the block's */
+	struct hf_map64 locals;       /* pc -> index into locals_list: typing.h */
 	struct go_locals_list *locals_list;
 	struct hf_map64 itab_type; /* itab -> type descriptor, read while stopped */
 

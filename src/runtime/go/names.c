@@ -2,8 +2,7 @@
 
 /* ---- paths in values ---------------------------------------------------------------------------------------- */
 
-/* The member that covers an offset: the last that starts at or before it and is long enough. */
-static const struct go_member *member_at(struct go *go, const struct go_type *type, uint64_t offset)
+const struct go_member *go_member_at(struct go *go, const struct go_type *type, uint64_t offset)
 {
 	const struct go_member *found = NULL;
 
@@ -18,8 +17,7 @@ static const struct go_member *member_at(struct go *go, const struct go_type *ty
 	return found;
 }
 
-/* What users do not write: the inside of atomic pointers and of sync.Map. */
-static bool is_hidden(struct go *go, uint32_t type)
+bool go_type_is_hidden(struct go *go, uint32_t type)
 {
 	const char *name = go_type_name(go, type);
 
@@ -54,8 +52,8 @@ static void walk_path(struct go *go, uint32_t type, uint64_t offset, struct hf_s
 		*ret_type = type;
 		*ret_offset = offset;
 		if (row->kind == GO_KIND_STRUCT) {
-			hidden = hidden || is_hidden(go, type);
-			m = member_at(go, row, offset);
+			hidden = hidden || go_type_is_hidden(go, type);
+			m = go_member_at(go, row, offset);
 			if (!m)
 				return;
 			if (!hidden)
@@ -103,21 +101,10 @@ struct part {
 	uint64_t len, at;
 };
 
-/* Where in a group or bucket an offset stands. */
-struct map_slot {
-	uint32_t index; /* 0..7 */
-	bool is_key;
-	uint64_t key_at;              /* of this slot, from the group's start */
-	uint64_t in_part;             /* offset in the key or element */
-	uint32_t key_type, elem_type; /* as stored: a pointer where the map stores it indirectly */
-};
-
-/* A group is {ctrl, slots [8]struct{key, elem}}, or (split groups) {ctrl, keys, elems}, a bucket {tophash, keys, elems,
- * overflow}; all of them tell by their own type. False: the offset is in none of the slots. */
-static bool find_map_slot(struct go *go, uint32_t group, uint64_t offset, struct map_slot *ret)
+bool go_map_slot_find(struct go *go, uint32_t group, uint64_t offset, struct go_map_slot *ret)
 {
 	const struct go_type *type = go_type_get(go, group), *array, *slot;
-	const struct go_member *m = member_at(go, type, offset), *part;
+	const struct go_member *m = go_member_at(go, type, offset), *part;
 	uint64_t size;
 
 	array = m ? go_type_get(go, m->type) : NULL;
@@ -127,11 +114,11 @@ static bool find_map_slot(struct go *go, uint32_t group, uint64_t offset, struct
 	slot = go_type_get(go, array->elem);
 	if (!size)
 		return false;
-	*ret = (struct map_slot){.index = (uint32_t)((offset - m->offset) / size)};
+	*ret = (struct go_map_slot){.index = (uint32_t)((offset - m->offset) / size)};
 	if (slot->kind == GO_KIND_STRUCT && slot->members_n == 2 && !strcmp(slot->members[0].name, "key")) {
 		uint64_t in_slot = (offset - m->offset) % size;
 
-		part = member_at(go, slot, in_slot);
+		part = go_member_at(go, slot, in_slot);
 		if (!part)
 			return false;
 		ret->is_key = part == &slot->members[0];
@@ -152,7 +139,7 @@ static bool find_map_slot(struct go *go, uint32_t group, uint64_t offset, struct
 }
 
 /* Keys above 128 bytes are stored by pointer: the group's type then says *K where the map says K. */
-static void add_key(struct go *go, const struct go_type *map, const struct map_slot *slot,
+static void add_key(struct go *go, const struct go_type *map, const struct go_map_slot *slot,
 		    const struct part *group, struct hf_str *ret)
 {
 	uint8_t bytes[512];
@@ -176,9 +163,9 @@ static void add_map_slot(struct go *go, uint32_t map_id, const struct part *grou
 {
 	uint64_t before = offset >= 8 && offset <= group->len ? hf_load_u64(group->bytes + offset - 8) : 0;
 	const struct go_type *map = go_type_get(go, map_id);
-	struct map_slot slot;
+	struct go_map_slot slot;
 
-	if (!find_map_slot(go, map->group, offset, &slot))
+	if (!go_map_slot_find(go, map->group, offset, &slot))
 		return;
 	hf_str_add(ret, slot.is_key ? "[key " : "[");
 	if (redact)
@@ -214,7 +201,7 @@ static void add_trie_slot(struct go *go, uint32_t node, const struct part *p, ui
 
 	if (!p->len || !(p->bytes[0] & 1) || !entry_key(go, entry, &key_at, &key_type))
 		return;
-	m = member_at(go, go_type_get(go, entry), offset);
+	m = go_member_at(go, go_type_get(go, entry), offset);
 	if (!m || !strcmp(m->name, "overflow") || !strcmp(m->name, "node"))
 		return;
 	hf_str_add(ret, !strcmp(m->name, "key") ? "[key " : "[");

@@ -12,6 +12,28 @@ void go_path_name(struct go *go, uint32_t type, uint64_t offset, struct hf_str *
 void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *bytes, uint64_t len,
 		   struct hf_str *ret);
 
+/* ---- what names are made of ---- */
+
+/* The member that covers an offset: the last that starts at or before it and is long enough; NULL: none. */
+const struct go_member *go_member_at(struct go *go, const struct go_type *type, uint64_t offset);
+/* What users do not write: the inside of atomic pointers and of sync.Map. */
+bool go_type_is_hidden(struct go *go, uint32_t type);
+
+/* Where in a group or bucket an offset stands. */
+struct go_map_slot {
+	uint32_t index; /* 0..7 */
+	bool is_key;
+	uint64_t key_at;              /* of this slot, from the group's start */
+	uint64_t in_part;             /* offset in the key or element */
+	uint32_t key_type, elem_type; /* as stored: a pointer where the map stores it indirectly */
+};
+
+/* A group is {ctrl, slots [8]struct{key, elem}}, or (split groups) {ctrl, keys, elems}, a bucket {tophash, keys, elems,
+ * overflow}; all of them tell by their own type. False: the offset is in none of the slots. */
+bool go_map_slot_find(struct go *go, uint32_t group, uint64_t offset, struct go_map_slot *ret);
+
+/* ---- names ---- */
+
 struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact,
 			    struct hf_str *ret) HF_CHECKED;
 struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret)

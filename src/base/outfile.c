@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
-#include "snap_private.h"
+#include "outfile.h"
+
+#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,25 +12,25 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static struct hf_err *io_error(const struct hf_snap_file *file, int error)
+static struct hf_err *io_error(const struct hf_outfile *file, int error)
 {
 	return hf_err(error == EACCES || error == EPERM ? HF_NOTPERM : HF_IO, "%s: cannot be written: %s",
 		      file->path, strerror(error));
 }
 
-static struct hf_err *check_path(const struct hf_snap_file *file)
+static struct hf_err *check_path(const struct hf_outfile *file)
 {
 	struct stat st;
 
 	if (!file->path[0])
-		return hf_err(HF_USAGE, "the snap has to have a file name");
+		return hf_err(HF_USAGE, "the file to write has to have a name");
 	if (!stat(file->path, &st) && !S_ISREG(st.st_mode))
 		return hf_err(HF_IO, "%s: is there, and is not a regular file", file->path);
 	return NULL;
 }
 
 /* Without a name where the file system can: then not even a kill leaves secrets behind. */
-static struct hf_err *open_temp(struct hf_snap_file *file)
+static struct hf_err *open_temp(struct hf_outfile *file)
 {
 	_free_ char *copy = hf_strdup(file->path);
 
@@ -44,9 +46,9 @@ static struct hf_err *open_temp(struct hf_snap_file *file)
 	return NULL;
 }
 
-struct hf_err *hf_snap_file_create(const char *path, struct hf_snap_file *ret)
+struct hf_err *hf_outfile_create(const char *path, struct hf_outfile *ret)
 {
-	struct hf_snap_file file = {.fd = -1};
+	struct hf_outfile file = {.fd = -1};
 	struct hf_str temp = {0};
 	struct hf_err *err = NULL;
 
@@ -60,14 +62,14 @@ struct hf_err *hf_snap_file_create(const char *path, struct hf_snap_file *ret)
 	if (!err)
 		err = open_temp(&file);
 	if (err) {
-		hf_snap_file_deinit(&file);
+		hf_outfile_deinit(&file);
 		return err;
 	}
 	*ret = file;
 	return NULL;
 }
 
-struct hf_err *hf_snap_file_check_room(const struct hf_snap_file *file, uint64_t size)
+struct hf_err *hf_outfile_check_room(const struct hf_outfile *file, uint64_t size)
 {
 	char need[16], have[16];
 	struct rlimit limit;
@@ -85,8 +87,7 @@ struct hf_err *hf_snap_file_check_room(const struct hf_snap_file *file, uint64_t
 	return NULL;
 }
 
-struct hf_err *hf_snap_file_write(const struct hf_snap_file *file, const void *bytes, size_t len,
-				  uint64_t off)
+struct hf_err *hf_outfile_write(const struct hf_outfile *file, const void *bytes, size_t len, uint64_t off)
 {
 	const uint8_t *from = bytes;
 
@@ -104,7 +105,7 @@ struct hf_err *hf_snap_file_write(const struct hf_snap_file *file, const void *b
 	return NULL;
 }
 
-static bool name_temp(struct hf_snap_file *file)
+static bool name_temp(struct hf_outfile *file)
 {
 	char link[64];
 
@@ -119,7 +120,7 @@ static bool name_temp(struct hf_snap_file *file)
 	return true;
 }
 
-struct hf_err *hf_snap_file_publish(struct hf_snap_file *file)
+struct hf_err *hf_outfile_publish(struct hf_outfile *file)
 {
 	if ((!file->named && !name_temp(file)) || rename(file->temp, file->path))
 		return io_error(file, errno);
@@ -127,12 +128,12 @@ struct hf_err *hf_snap_file_publish(struct hf_snap_file *file)
 	return NULL;
 }
 
-void hf_snap_file_deinit(struct hf_snap_file *file)
+void hf_outfile_deinit(struct hf_outfile *file)
 {
 	if (file->named)
 		unlink(file->temp);
 	hf_close_p(&file->fd);
 	hf_free(file->path);
 	hf_free(file->temp);
-	*file = (struct hf_snap_file){.fd = -1};
+	*file = (struct hf_outfile){.fd = -1};
 }

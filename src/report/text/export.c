@@ -1,0 +1,34 @@
+#include "text.h"
+
+static void show_total(struct hf_text *t, const struct hf_profile *p, size_t i)
+{
+	uint64_t total = (uint64_t)hf_max(p->totals[i], (int64_t)0);
+
+	hf_text_line(t, "  %-17s %s", p->values[i].type,
+		     !strcmp(p->values[i].unit, "bytes") ? hf_show_size(total).s : hf_show_count(total).s);
+}
+
+void hf_text_export(struct hf_text *t, const struct hf_head *head, const void *result)
+{
+	const struct hf_profile *p = result;
+	struct hf_str path = {0};
+	struct hf_line line = {0};
+
+	hf_text_header(t, head, NULL);
+	hf_text_item(t, &line, HF_STYLE_BOLD, "%s", p->path);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s profile for %s", p->name, p->format);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s", hf_show_size(p->file_bytes).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s samples of %s locations", hf_show_count(p->samples_n).s,
+		     hf_show_count(p->locations_n).s);
+	hf_text_end(t);
+	for (size_t i = 0; i < p->values_n; i++)
+		show_total(t, p, i);
+	if (p->left_out)
+		hf_text_line(t, "%s smaller stacks are one sample, (others) (--max N keeps N)",
+			     hf_show_count(p->left_out).s);
+	hf_str_add_shell(&path, p->path);
+	hf_text_styled(t, HF_STYLE_DIM, "look at it: go tool pprof -top -cum %s", hf_str_get(&path));
+	hf_text_end(t);
+	t->out.failed |= path.failed;
+	hf_str_deinit(&path);
+}
