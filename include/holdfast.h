@@ -480,6 +480,7 @@ HF_API struct hf_err *hf_snap(struct hf_session *s, const char *path, const stru
 enum hf_profile_kind {
 	HF_PROFILE_RETAINED,  /* live objects, by what holds them */
 	HF_PROFILE_GOROUTINE, /* goroutines, by their stacks */
+	HF_PROFILE_ALLOC,     /* allocations, by their stacks, as the program samples them */
 };
 struct hf_profile_value {
 	const char *type, *unit; /* "inuse_space", "bytes" */
@@ -510,7 +511,7 @@ struct hf_profile_sample {
  */
 struct hf_profile {
 	enum hf_profile_kind kind;
-	const char *name; /* "retained", "goroutine" */
+	const char *name; /* "retained", "goroutine", "alloc" */
 	const struct hf_profile_value *values;
 	const int64_t *totals; /* one a value */
 	size_t values_n, default_value;
@@ -519,10 +520,12 @@ struct hf_profile {
 	const struct hf_profile_sample *samples; /* largest first */
 	size_t samples_n;
 	uint64_t left_out; /* stacks beyond max: their sum is a sample of its own, of one frame, "(others)" */
+	const char *note;  /* "", or what is to be known of it: that the program does not sample... */
 	const char *const *comments;
 	size_t comments_n;
 	double taken_at; /* unix time; 0: unknown */
-	int64_t period;  /* 0: there is none; its unit is the default value's */
+	int64_t period;  /* between samples; 0: unknown, or there is none */
+	struct hf_profile_value period_type;
 	/* The main executable as it is mapped; path "": unknown. build_id: hexadecimal, "" where there is none. */
 	const char *exe, *build_id;
 	uint64_t exe_start, exe_end, exe_offset;

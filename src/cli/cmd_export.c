@@ -44,16 +44,14 @@ const struct hf_command hf_command_export = {
 	.takes = HF_TAKES_OUTPUT | HF_TAKES_FORMAT | HF_TAKES_PROFILE | HF_TAKES_MAX,
 	.needs = HF_TAKES_OUTPUT,
 	.max = 20000,
-	.detail =
-		"retained: live objects, their holders as the stack: the variable or goroutine, then types "
-		"and "
-		"fields down to\n"
-		"the object's own type. inuse_space counts each under the shortest way to it; retained_space "
-		"under what alone\n"
-		"holds it, so that the cum of a frame is what would be garbage without it. goroutine: all "
-		"goroutines by stack.\n"
-		"No contents are in the file: names of types, fields, variables, functions and files, and "
-		"sums.",
+	.detail = "retained: live objects. The stack is what holds them: a variable or goroutine, then types "
+		  "and fields,\n"
+		  "down to the object's own type. inuse_space counts each under the shortest way to it, "
+		  "retained_space under\n"
+		  "what alone holds it: there the cum of a frame is what would be garbage without it.\n"
+		  "goroutine: all goroutines, by stack. alloc: what was allocated, by stack, as far as the "
+		  "program samples it.\n"
+		  "No contents are in the file, but names of types, fields, variables, functions and files.",
 	.example = "holdfast export -p 1234 -o held.pb.gz && go tool pprof -top -cum held.pb.gz",
 	.example_says = "what holds the memory, by variable, type and field",
 	.ask = ask,

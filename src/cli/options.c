@@ -16,15 +16,15 @@
 	X(EXE, "exe", 'e', "EXE", 0, "the executable of the core, where it is not where the core says")      \
 	X(LIMIT, "limit", 0, "N", HF_TAKES_LIMIT, "at most N rows (default 20; 0: all)")                     \
 	X(MAX, "max", 0, "N", HF_TAKES_MAX,                                                                  \
-	  "why: N chains an address, groups a type (3); dominators: N lines below one (10); export: N "      \
-	  "stacks (20000)")                                                                                  \
+	  "N chains (why: 3), lines below one (dominators: 10), stacks (export: 20000)")                     \
 	X(DEPTH, "depth", 0, "N", HF_TAKES_DEPTH, "N levels of the tree, 1 to 100 (default 5)")              \
 	X(MIN, "min", 0, "SIZE", HF_TAKES_MIN,                                                               \
 	  "sum up what is below SIZE: 64K, 1.5MiB, 0.1% (default 1% of the tree)")                           \
 	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type, root, goroutine, object or site")            \
 	X(OUTPUT, "output", 'o', "FILE", HF_TAKES_OUTPUT, "write to FILE")                                   \
 	X(FORMAT, "format", 0, "FORMAT", HF_TAKES_FORMAT, "of the file: pprof (default)")                    \
-	X(PROFILE, "profile", 0, "KIND", HF_TAKES_PROFILE, "of what: retained (default) or goroutine")       \
+	X(PROFILE, "profile", 0, "KIND", HF_TAKES_PROFILE,                                                   \
+	  "of what: retained (default), goroutine or alloc")                                                 \
 	X(JSON, "json", 0, NULL, 0, "one JSON object instead of text")                                       \
 	X(VALUES, "show-values", 0, NULL, 0, "show the contents of strings and bytes")                       \
 	X(REDACT, "redact", 0, NULL, 0, "leave map keys out of chains")                                      \
@@ -106,6 +106,7 @@ static struct hf_err *parse_profile(const char *text, enum hf_profile_kind *ret)
 	static const char *const kinds[] = {
 		[HF_PROFILE_RETAINED] = "retained",
 		[HF_PROFILE_GOROUTINE] = "goroutine",
+		[HF_PROFILE_ALLOC] = "alloc",
 	};
 
 	for (size_t i = 0; i < HF_LEN(kinds); i++)
@@ -113,7 +114,7 @@ static struct hf_err *parse_profile(const char *text, enum hf_profile_kind *ret)
 			*ret = (enum hf_profile_kind)i;
 			return NULL;
 		}
-	return hf_err(HF_USAGE, "--profile takes retained or goroutine, not '%s'", text);
+	return hf_err(HF_USAGE, "--profile takes retained, goroutine or alloc, not '%s'", text);
 }
 
 static const struct {

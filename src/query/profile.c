@@ -94,6 +94,32 @@ static int compare_samples(const void *a, const void *b, void *arg)
 	return memcmp(x->locations, y->locations, x->locations_n * sizeof(*x->locations));
 }
 
+/* Leaves out locations that no sample is at any more. */
+static struct hf_err *drop_unused(struct hf_profile_maker *m)
+{
+	_free_ uint32_t *number = hf_calloc(m->locations.n, sizeof(*number));
+	uint32_t n = 0;
+
+	if (!number)
+		return hf_err_nomem();
+	hf_vec_each(&m->samples, s)
+		for (uint32_t i = 0; i < s->locations_n; i++)
+			number[s->locations[i]] = 1;
+	for (uint32_t i = 0; i < m->locations.n; i++)
+		if (number[i]) {
+			m->locations.at[n] = m->locations.at[i];
+			number[i] = n++;
+		}
+	m->locations.n = n;
+	hf_vec_each(&m->samples, r)
+		for (uint32_t i = 0; i < r->locations_n; i++) {
+			uint32_t *at = &((uint32_t *)r->locations)[i];
+
+			*at = number[*at];
+		}
+	return NULL;
+}
+
 static struct hf_err *sum_up(struct hf_profile_maker *m)
 {
 	struct hf_profile *p = m->result;
@@ -115,6 +141,7 @@ static struct hf_err *sum_up(struct hf_profile_maker *m)
 			m, &(struct hf_profile_location){.function = "(others)", .file = ""}, &location));
 		rest.locations = &location;
 		HF_TRY(hf_profile_add(m, &rest));
+		HF_TRY(drop_unused(m));
 	}
 	p->totals = copy(m, totals, p->values_n, sizeof(*totals));
 	p->samples = copy(m, m->samples.at, m->samples.n, sizeof(*m->samples.at));
@@ -149,6 +176,8 @@ static struct hf_err *add_comments(struct hf_profile_maker *m)
 		add_fact(&text, "cgroup_max", t->facts->cgroup_max);
 		add_fact(&text, "rss", t->facts->rss);
 	}
+	if (*m->result->note)
+		hf_str_addf(&text, "%s\n", m->result->note);
 	if (t->incomplete)
 		hf_str_add(&text, "not complete: the answer of the command says what is missing\n");
 	HF_TRY(hf_str_check(&text));
@@ -195,6 +224,7 @@ static struct hf_err *make(struct hf_profile_maker *m, enum hf_profile_kind kind
 	static struct hf_err *(*const kinds[])(struct hf_profile_maker * m) = {
 		[HF_PROFILE_RETAINED] = hf_profile_retained,
 		[HF_PROFILE_GOROUTINE] = hf_profile_goroutines,
+		[HF_PROFILE_ALLOC] = hf_profile_alloc,
 	};
 
 	if ((unsigned)kind >= HF_LEN(kinds))
@@ -226,6 +256,7 @@ struct hf_err *hf_profile_make(struct hf_session *s, const struct hf_profile_opt
 	m.max = set.max ? set.max : SAMPLES_DEFAULT;
 	HF_TRY(hf_session_load(s));
 	HF_TRY(hf_result_new(sizeof(*m.result), &m.result));
+	m.result->note = "";
 	err = make(&m, set.kind);
 	if (err) {
 		hf_result_free(m.result);

@@ -29,5 +29,6 @@ struct hf_err *hf_profile_add(struct hf_profile_maker *m, const struct hf_profil
 /* One each kind: sets name, values and default_value, and adds the samples. */
 struct hf_err *hf_profile_retained(struct hf_profile_maker *m) HF_CHECKED;
 struct hf_err *hf_profile_goroutines(struct hf_profile_maker *m) HF_CHECKED;
+struct hf_err *hf_profile_alloc(struct hf_profile_maker *m) HF_CHECKED;
 
 #endif

@@ -63,8 +63,9 @@ static struct hf_err *add_task(struct hf_profile_maker *m, struct groups *g, siz
 {
 	const struct hf_runtime_ops *ops = m->s->rt->ops;
 	struct hf_stack_frame frames[FRAMES_MAX];
-	uint32_t locations[FRAMES_MAX];
+	uint32_t locations[FRAMES_MAX + 1];
 	struct hf_profile_label labels[HF_PROFILE_LABELS_MAX];
+	const struct hf_profile_location further = {.function = "(further frames)", .file = ""};
 	struct hf_task task;
 	int64_t values[2] = {0, 1};
 	struct hf_profile_sample sample = {.locations = locations, .values = values, .labels = labels};
@@ -85,6 +86,8 @@ static struct hf_err *add_task(struct hf_profile_maker *m, struct groups *g, siz
 						      .line = frames[f].line,
 						      .pc = frames[f].pc},
 			&locations[f]));
+	if (n == FRAMES_MAX)
+		HF_TRY(hf_profile_location(m, &further, &locations[n++]));
 	values[0] = (int64_t)task.stack_bytes;
 	sample.locations_n = (uint32_t)n;
 	labels[sample.labels_n++] = (struct hf_profile_label){"function", task.function, 0};
@@ -104,6 +107,7 @@ struct hf_err *hf_profile_goroutines(struct hf_profile_maker *m)
 	m->result->values_n = HF_LEN(values);
 	m->result->default_value = 1;
 	m->result->period = 1;
+	m->result->period_type = values[1];
 	for (size_t i = 0; i < n; i++)
 		HF_TRY(add_task(m, &g, i));
 	/* What the labels say lives as long as the runtime: the result lives longer. */

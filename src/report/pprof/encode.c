@@ -109,7 +109,7 @@ static struct hf_err *add_values(struct encoder *e, const struct hf_profile *p)
 	if (!p->period)
 		return NULL;
 	e->msg.period = p->period;
-	return value(e, &p->values[p->default_value], &e->msg.period_type);
+	return value(e, &p->period_type, &e->msg.period_type);
 }
 
 /* Locations of one function share it. */

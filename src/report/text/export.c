@@ -23,6 +23,8 @@ void hf_text_export(struct hf_text *t, const struct hf_head *head, const void *r
 	hf_text_end(t);
 	for (size_t i = 0; i < p->values_n; i++)
 		show_total(t, p, i);
+	if (*p->note)
+		hf_text_wrap(t, 0, p->note);
 	if (p->left_out)
 		hf_text_line(t, "%s smaller stacks are one sample, (others) (--max N keeps N)",
 			     hf_show_count(p->left_out).s);
