@@ -127,10 +127,11 @@ def shapes(lab):
     with profiled(lab) as (victim, _):
         path, _ = export(lab, ["-p", victim.pid])
         victim.expect_running()
+    release = next(int(t["go"].split(".")[1]) for t in victim.truths if t["truth"] == "heap")
     found = stacks(lab, path, "inuse_space")
     for wanted, least in SHAPES:
         # Before 1.23 nothing tells what a function literal has captured.
-        if "func main.fill.func1.held" in wanted and lab.toolchain and lab.toolchain < "go1.23":
+        if "func main.fill.func1.held" in wanted and release < 23:
             wanted, least = wanted[:4], 16
         have = sum(value for value, frames in found if frames == wanted)
         expect(have >= least, f"{' > '.join(wanted)}: {have} bytes, not {least}: "

@@ -20,8 +20,8 @@ HOMES = {
     "libdw": re.compile(r"src/sym/[^/]*\.c$"),
     "libelf": re.compile(r"src/(sym/[^/]*|target/core[^/]*)\.c$"),
     "jansson": re.compile(r"(src/report/.*|tests/unit/test_report_json)\.c$"),
-    "zlib": re.compile(r"src/(sym|report/pprof)/[^/]*\.c$"),
-    "protobuf-c": re.compile(r"src/report/pprof/[^/]*\.c$"),
+    "zlib": re.compile(r"(src/(sym|report/pprof)/[^/]*|tests/unit/test_pprof)\.c$"),
+    "protobuf-c": re.compile(r"(src/report/pprof/.*|tests/unit/test_pprof)\.c$"),
     "criterion": re.compile(r"tests/unit/[^/]*$"),
     "python": re.compile(r"python/[^/]*\.c$"),
 }
