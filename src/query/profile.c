@@ -131,8 +131,10 @@ static struct hf_err *sum_up(struct hf_profile_maker *m)
 		qsort_r(m->samples.at, m->samples.n, sizeof(*m->samples.at), compare_samples, m);
 	for (size_t i = 0; i < m->samples.n; i++)
 		for (size_t v = 0; v < p->values_n; v++) {
-			totals[v] += m->samples.at[i].values[v];
-			others[v] += i >= m->max ? m->samples.at[i].values[v] : 0;
+			int64_t value = m->samples.at[i].values[v];
+
+			totals[v] = hf_profile_sum(totals[v], value);
+			others[v] = hf_profile_sum(others[v], i >= m->max ? value : 0);
 		}
 	if (m->samples.n > m->max) {
 		p->left_out += m->samples.n - m->max;

@@ -20,6 +20,19 @@ struct hf_profile_maker {
 	size_t max;
 };
 
+/* What the target says may be beyond what a profile's values hold: it stays at the largest. */
+static inline int64_t hf_profile_value(uint64_t n)
+{
+	return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+static inline int64_t hf_profile_sum(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return hf_add_overflows(a, b, &sum) ? INT64_MAX : sum;
+}
+
 /* The number of a location; equal ones get equal numbers. Strings are copied. Errors: NOMEM */
 struct hf_err *hf_profile_location(struct hf_profile_maker *m, const struct hf_profile_location *location,
 				   uint32_t *ret) HF_CHECKED;

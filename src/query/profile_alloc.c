@@ -21,11 +21,6 @@ static struct hf_err *add_frame(struct hf_profile_maker *m, uint64_t pc, uint32_
 	return hf_profile_location(m, &location, ret);
 }
 
-static int64_t signed_of(uint64_t n)
-{
-	return n > INT64_MAX ? INT64_MAX : (int64_t)n;
-}
-
 static struct hf_err *add_site(struct hf_profile_maker *m, uint32_t i, uint64_t rate)
 {
 	uint64_t allocs, alloc_bytes, live, live_bytes;
@@ -42,9 +37,9 @@ static struct hf_err *add_site(struct hf_profile_maker *m, uint32_t i, uint64_t 
 		HF_TRY(add_frame(m, site.pcs[at], &locations[sample.locations_n++]));
 	if (!sample.locations_n || !allocs)
 		return NULL;
-	sample.values = (const int64_t[]){signed_of(allocs), signed_of(alloc_bytes), signed_of(live),
-					  signed_of(live_bytes)};
-	label.number = signed_of(site.size);
+	sample.values = (const int64_t[]){hf_profile_value(allocs), hf_profile_value(alloc_bytes),
+					  hf_profile_value(live), hf_profile_value(live_bytes)};
+	label.number = hf_profile_value(site.size);
 	return hf_profile_add(m, &sample);
 }
 
@@ -73,7 +68,7 @@ struct hf_err *hf_profile_alloc(struct hf_profile_maker *m)
 	m->result->values_n = HF_LEN(values);
 	m->result->default_value = 3;
 	m->result->note = rate ? "" : hf_result_str(m->result, why_not);
-	m->result->period = rate == HF_UNKNOWN ? 0 : signed_of(rate);
+	m->result->period = rate == HF_UNKNOWN ? 0 : hf_profile_value(rate);
 	m->result->period_type = (struct hf_profile_value){"space", "bytes"};
 	for (uint32_t i = 0; i < n; i++) {
 		if (i % 1024 == 0)

@@ -50,8 +50,8 @@ static struct hf_err *add_to_group(struct hf_profile_maker *m, struct groups *g,
 		if (same(&m->samples.at[i - 1], sample)) {
 			int64_t *values = (int64_t *)m->samples.at[i - 1].values;
 
-			values[0] += sample->values[0];
-			values[1] += sample->values[1];
+			values[0] = hf_profile_sum(values[0], sample->values[0]);
+			values[1] = hf_profile_sum(values[1], sample->values[1]);
 			return NULL;
 		}
 	HF_TRY(hf_profile_add(m, sample));
@@ -88,7 +88,7 @@ static struct hf_err *add_task(struct hf_profile_maker *m, struct groups *g, siz
 			&locations[f]));
 	if (n == FRAMES_MAX)
 		HF_TRY(hf_profile_location(m, &further, &locations[n++]));
-	values[0] = (int64_t)task.stack_bytes;
+	values[0] = hf_profile_value(task.stack_bytes);
 	sample.locations_n = (uint32_t)n;
 	labels[sample.labels_n++] = (struct hf_profile_label){"function", task.function, 0};
 	labels[sample.labels_n++] = (struct hf_profile_label){"wait", task.wait, 0};

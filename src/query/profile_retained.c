@@ -281,8 +281,9 @@ static struct hf_err *add_sample(struct maker *k, struct frames *f, uint32_t num
 {
 	const struct hf_stack_node *node = &k->stacks.at.at[number];
 	struct hf_profile_label labels[HF_PROFILE_LABELS_MAX];
-	const int64_t values[] = {(int64_t)node->retained_objects, (int64_t)node->retained_bytes,
-				  (int64_t)node->objects, (int64_t)node->bytes};
+	const int64_t values[] = {hf_profile_value(node->retained_objects),
+				  hf_profile_value(node->retained_bytes), hf_profile_value(node->objects),
+				  hf_profile_value(node->bytes)};
 	struct hf_profile_sample sample = {.values = values, .labels = labels};
 	const char *pool;
 	uint32_t top = number;

@@ -346,6 +346,28 @@ static bool ask(struct hf_session *s, const char *const *words, size_t n)
 	return answered;
 }
 
+/* Profiles of all kinds, as the bytes of files. */
+static void export_all(struct hf_session *s)
+{
+	static const enum hf_profile_kind kinds[] = {HF_PROFILE_RETAINED, HF_PROFILE_GOROUTINE,
+						     HF_PROFILE_ALLOC};
+
+	for (size_t i = 0; i < HF_LEN(kinds); i++) {
+		const struct hf_profile_options options = {.size = sizeof(options), .kind = kinds[i]};
+		struct hf_profile *p = NULL;
+		char *bytes = NULL;
+		size_t n;
+		struct hf_err *err = hf_profile_make(s, &options, &p);
+
+		if (!err)
+			err = hf_profile_encode(p, HF_EXPORT_PPROF, &bytes, &n);
+		need(hf_err_code(err) != HF_NOMEM, "more memory was asked for than there is");
+		hf_err_destroy(err);
+		hf_result_free(p);
+		hf_text_free(bytes);
+	}
+}
+
 #define ASK(s, ...) ask(s, (const char *const[]){__VA_ARGS__}, HF_LEN(((const char *const[]){__VA_ARGS__})))
 
 static void ask_all(struct image *image, struct hf_session *s)
@@ -366,6 +388,7 @@ static void ask_all(struct image *image, struct hf_session *s)
 		ASK(s, "spans", "--json");
 		ASK(s, "memstats");
 		ASK(s, "goroutines");
+		export_all(s);
 		hf_vec_each(&image->asked, addr) {
 			snprintf(word, sizeof(word), "0x%" PRIx64, *addr);
 			ASK(s, "why", "--max", "3", "--show-values", word);
