@@ -14,7 +14,7 @@ struct hf_err *hf_stacks_init(struct hf_stacks *t, uint32_t max)
 					     .task = HF_STACK_NONE,
 					     .kind = HF_STACK_SHARED};
 
-	*t = (struct hf_stacks){.max = max};
+	*t = (struct hf_stacks){.max = max, .last.node = HF_STACK_NONE};
 	return add(t, &others, &t->others);
 }
 
@@ -138,6 +138,16 @@ struct hf_err *hf_stacks_below(struct hf_stacks *t, uint32_t node, uint32_t step
 		*ret = node;
 		return NULL;
 	}
+	if (t->last.node == node && t->last.step == step && t->last.type == type) {
+		*ret = t->last.ret;
+		return NULL;
+	}
 	HF_TRY(find(t, node, step, type, &found, &key, ret));
-	return found ? NULL : make_below(t, node, step, type, key, ret);
+	if (!found)
+		HF_TRY(make_below(t, node, step, type, key, ret));
+	t->last.node = node;
+	t->last.step = step;
+	t->last.type = type;
+	t->last.ret = *ret;
+	return NULL;
 }

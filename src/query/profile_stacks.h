@@ -32,6 +32,9 @@ struct hf_stacks {
 	uint32_t pairs_n;
 	uint32_t max; /* nodes; what is beyond goes to `others` */
 	uint32_t others;
+	struct {
+		uint32_t node, step, type, ret;
+	} last;           /* what was asked for below: neighbours are often alike */
 	uint64_t refused; /* nodes that there was no room for */
 };
 
