@@ -23,7 +23,7 @@ static struct hf_err *check_path(const struct hf_outfile *file)
 	struct stat st;
 
 	if (!file->path[0])
-		return hf_err(HF_USAGE, "the file to write has to have a name");
+		return hf_err(HF_USAGE, "the output has to have a file name");
 	if (!stat(file->path, &st) && !S_ISREG(st.st_mode))
 		return hf_err(HF_IO, "%s: is there, and is not a regular file", file->path);
 	return NULL;
