@@ -228,3 +228,39 @@ Test(pprof, a_format_that_is_none_is_refused)
 	cr_expect_str_eq(hf_export_format_name(HF_EXPORT_PPROF), "pprof");
 	hf_err_destroy(err);
 }
+
+Test(pprof, the_answer_tells_of_the_file_where_there_is_one)
+{
+	const struct hf_head head = {.kind = "live", .label = "process 1 (x)", .exe = "", .complete = true};
+	const struct hf_report_options json = {.size = sizeof(json), .format = HF_REPORT_JSON};
+	static const int64_t totals[] = {1234567, 2048};
+	struct hf_profile p = whole();
+	char *text;
+
+	p.totals = totals;
+	p.left_out = 5;
+	p.note = "it does not sample";
+	cr_assert_null(hf_report("export", &head, &p, NULL, &text));
+	cr_expect_null(strstr(text, "look at it"), "%s", text);
+	hf_text_free(text);
+	cr_assert_null(hf_report("export", &head, &p, &json, &text));
+	cr_expect_not_null(strstr(text, "\"path\": null"), "%s", text);
+	hf_text_free(text);
+
+	p.path = "a b\n.pb.gz";
+	p.format = "pprof";
+	p.file_bytes = 4096;
+	cr_assert_null(hf_report("export", &head, &p, NULL, &text));
+	cr_expect_not_null(strstr(text, "go tool pprof -top -cum 'a b\\n.pb.gz'"), "%s", text);
+	cr_expect_not_null(strstr(text, "test profile for pprof  4.0 KiB  2 samples of 4 locations"), "%s",
+			   text);
+	cr_expect_not_null(strstr(text, "  objects           1,234,567\n"), "%s", text);
+	cr_expect_not_null(strstr(text, "  space             2.0 KiB\n"), "%s", text);
+	cr_expect_not_null(strstr(text, "it does not sample\n5 smaller stacks"), "%s", text);
+	hf_text_free(text);
+	cr_assert_null(hf_report("export", &head, &p, &json, &text));
+	cr_expect_not_null(strstr(text, "\"left_out\": 5"), "%s", text);
+	cr_expect_not_null(strstr(text, "\"objects\": 1234567"), "%s", text);
+	cr_expect_not_null(strstr(text, "\"note\": \"it does not sample\""), "%s", text);
+	hf_text_free(text);
+}
