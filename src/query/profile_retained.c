@@ -242,7 +242,7 @@ static struct hf_err *make_frames(struct maker *k, struct frames *f, uint32_t no
 			*ret_pool = *ret_pool ? *ret_pool : k->ops->step(k->s->rt, at->step).pool;
 		} else if (at->type == HF_STACK_NO_TYPE) {
 			const struct hf_profile_location location = {
-				.function = node == k->stacks.others ? "(others)" : "(held by several roots)",
+				.function = node == k->stacks.others ? "(others)" : HF_SHARED_NAME,
 				.file = ""};
 
 			HF_TRY(push(k, f, NULL, &location));

@@ -5,6 +5,9 @@
 #include "../graph/dominators.h"
 #include "session.h"
 
+/* What no single root holds, in lists of roots. */
+#define HF_SHARED_NAME "(shared by several roots)"
+
 /* The nodes that each node dominates at once: children[start[v]] .. children[start[v+1]-1]. */
 struct hf_domtree {
 	uint32_t *start, *children;

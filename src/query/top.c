@@ -99,7 +99,7 @@ static struct hf_err *by_type(struct hf_session *s, struct hf_top *result, rows_
 static struct hf_row shared_row(struct hf_session *s)
 {
 	const struct hf_dominators *d = s->dominators;
-	struct hf_row row = {.name = "(shared by several roots)"};
+	struct hf_row row = {.name = HF_SHARED_NAME};
 
 	for (uint32_t b = 0; b < d->blocks; b++)
 		if (d->idom[b] == hf_dominators_top(d)) {

@@ -229,7 +229,7 @@ Test(profile, ways_are_stacks_and_sums_are_what_is_live)
 		{"step1 > main.T1 > step20 > main.T2", {2, 20, 3, 25}},
 		{"step1 > main.T1 > main.T2", {1, 5, 0, 0}},
 		{"step1 > main.T1 > step20 > main.T3", {0, 0, 1, 1000}},
-		{"(held by several roots) > main.T3", {1, 1000, 0, 0}},
+		{"(shared by several roots) > main.T3", {1, 1000, 0, 0}},
 		{"step2 > main.Map", {2, 17, 2, 17}},
 		{"step2 > main.Map > step80 > main.T2", {1, 3, 1, 3}},
 		{"step3 > main.T3", {1, 1, 1, 1}},
@@ -276,7 +276,7 @@ Test(profile, labels_say_type_root_goroutine_and_pool)
 	cr_expect_str_eq(label_of(s, "goroutine"), "step3");
 	cr_expect_str_eq(label_of(s, "goroutine_id"), "a number");
 	cr_expect_str_eq(label_of(s, "pool"), "main.pool");
-	s = find(p, "(held by several roots) > main.T3");
+	s = find(p, "(shared by several roots) > main.T3");
 	cr_expect_str_eq(label_of(s, "root"), "several");
 	hf_result_free(p);
 	close_fake(&f);
