@@ -207,6 +207,8 @@ struct hf_heap {
 	size_t pauses_n;
 	const struct hf_size_count *by_size;
 	size_t by_size_n;
+	uint64_t leaked_goroutines; /* nothing can wake them: see hf_goroutine_group */
+	uint64_t leaked_bytes;      /* heap objects that they alone hold */
 };
 
 struct hf_dep {
@@ -449,22 +451,58 @@ HF_API struct hf_err *hf_spans(struct hf_session *s, size_t limit, const struct 
 
 /* ---- goroutines -------------------------------------------------------------------------------------------------- */
 
+struct hf_label {
+	const char *key, *value;
+	uint64_t count; /* of goroutines that have it */
+};
+struct hf_start_site {
+	const char *file;
+	unsigned line;
+	uint64_t count; /* of goroutines that were started there */
+};
+/* Goroutines of one verdict that run the same function, started by the same one, and wait for the same. */
 struct hf_goroutine_group {
 	const char *function, *created_by, *wait; /* wait: the runtime's words: "chan send" */
 	uint64_t count;
-	double oldest_wait_s; /* negative: unknown (no collection since they began to wait) */
+	/* Nothing that can still run reaches what they wait on (a channel, a lock, a wait group, a condition), or they
+	 * wait for nothing at all (a nil channel, a select without cases): they will wait forever. */
+	bool leaked;
+	double oldest_wait_s, newest_wait_s; /* negative: unknown (no collection since they began to wait) */
 	uint64_t stack_bytes;
-	uint64_t example_id;           /* a goroutine of the group, the lowest id */
+	uint64_t retained_bytes, retained_count; /* heap objects that would be garbage without them */
+	const struct hf_start_site *sites;             /* where they were started, most first; the first few */
+	size_t sites_n;
+	const struct hf_label *labels; /* of pprof, most first; the first few */
+	size_t labels_n;
+	uint64_t example_id; /* a goroutine of the group, the lowest id */
+	uint64_t
+		waits_on; /* the address of what the example waits on, the first where there are several; 0: unknown */
+	const struct hf_chain
+		*waker; /* how the example can still be woken: what reaches what it waits on; NULL: it is
+					 leaked, runs, or is woken by what is not of the heap */
 	const struct hf_frame *frames; /* of the example */
 	size_t frames_n;
 };
 struct hf_goroutines {
 	const struct hf_goroutine_group *groups; /* most goroutines first */
 	size_t n;
-	uint64_t left_out, total;
+	uint64_t left_out; /* groups */
+	uint64_t total;    /* goroutines, filtered out or not */
+	uint64_t matched;  /* that the filter lets through: in groups */
+	uint64_t leaked, leaked_groups,
+		leaked_bytes; /* of these; bytes: what all leaked ones of the target hold together,
+							 without their stacks */
 };
-HF_API struct hf_err *hf_goroutines(struct hf_session *s, size_t limit, const struct hf_goroutines **ret)
-	HF_CHECKED;
+struct hf_goroutines_options {
+	size_t size;  /* sizeof(struct hf_goroutines_options) */
+	size_t limit; /* groups; 0: all */
+	const char *
+		filter; /* a POSIX extended regular expression: only goroutines with a function on their stack, or that
+			       started them, that it matches; NULL: all */
+};
+/* options  NULL: all of them, no filter.     Errors: USAGE (no regular expression) */
+HF_API struct hf_err *hf_goroutines(struct hf_session *s, const struct hf_goroutines_options *options,
+				    const struct hf_goroutines **ret) HF_CHECKED;
 
 /* ---- snap: keep it for later ----------------------------------------------------------------------------------- */
 

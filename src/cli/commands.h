@@ -22,6 +22,7 @@ struct hf_args {
 	const char *output; /* NULL: not given */
 	enum hf_profile_kind profile;
 	enum hf_export_format format;
+	const char *filter; /* NULL: not given */
 };
 
 #define HF_LIMIT_DEFAULT     20
@@ -39,6 +40,7 @@ enum {
 	HF_TAKES_MIN = 1 << 5,
 	HF_TAKES_FORMAT = 1 << 6,
 	HF_TAKES_PROFILE = 1 << 7,
+	HF_TAKES_FILTER = 1 << 8,
 };
 
 struct hf_command {

@@ -21,6 +21,8 @@
 	X(MIN, "min", 0, "SIZE", HF_TAKES_MIN,                                                               \
 	  "sum up what is below SIZE: 64K, 1.5MiB, 0.1% (default 1% of the tree)")                           \
 	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type, root, goroutine, object or site")            \
+	X(FILTER, "filter", 0, "REGEX", HF_TAKES_FILTER,                                                     \
+	  "those with a function on the stack, or a creator, that REGEX matches")                            \
 	X(OUTPUT, "output", 'o', "FILE", HF_TAKES_OUTPUT, "write to FILE")                                   \
 	X(FORMAT, "format", 0, "FORMAT", HF_TAKES_FORMAT, "of the file: pprof (default)")                    \
 	X(PROFILE, "profile", 0, "KIND", HF_TAKES_PROFILE,                                                   \
@@ -200,6 +202,9 @@ static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const ch
 		return parse_min(text, &cli->args);
 	case OPTION_BY:
 		return parse_by(text, &cli->args.by);
+	case OPTION_FILTER:
+		cli->args.filter = text;
+		break;
 	case OPTION_OUTPUT:
 		cli->args.output = text;
 		break;

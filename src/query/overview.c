@@ -1,6 +1,6 @@
 #include "overview.h"
 
-#include "session.h"
+#include "leaked.h"
 
 #include "shares.h"
 
@@ -140,6 +140,9 @@ static void fill_live(struct hf_session *s, struct hf_heap *heap)
 	}
 	heap->garbage_objects = heap->objects - heap->live_objects;
 	heap->garbage_bytes = heap->bytes - heap->live_bytes;
+	/* Where memory is missing, what would wake them may be in it. */
+	heap->leaked_goroutines = s->t->incomplete ? HF_UNKNOWN : s->leaks->leaked_n;
+	heap->leaked_bytes = s->t->incomplete ? HF_UNKNOWN : s->leaks->bytes;
 	heap->roots = s->graph->roots.n;
 	heap->edges = s->graph->start[s->graph->blocks];
 }
@@ -153,6 +156,7 @@ struct hf_err *hf_overview(struct hf_session *s, const struct hf_overview **ret)
 
 	HF_TRY(hf_session_type(s));
 	HF_TRY(s->rt->ops->stats(s->rt, &stats));
+	HF_TRY(hf_session_leaks(s));
 	fill_live(s, &stats.heap);
 	HF_TRY(s->rt->ops->count_dangling(s->rt, s->graph->live, &stats.heap.dangling_pointers, &first));
 	if (stats.heap.dangling_pointers)

@@ -25,13 +25,15 @@ static struct hf_err *example_chain(struct hf_session *s, struct hf_page *page, 
 
 static struct hf_err *fill(struct hf_session *s, struct hf_page *page)
 {
+	const struct hf_goroutines_options goroutines = {.size = sizeof(goroutines), .limit = ROWS};
+
 	HF_TRY(hf_overview(s, &page->overview));
 	hf_result_adopt(page, page->overview);
 	HF_TRY(hf_top(s, HF_TOP_BY_TYPE, ROWS, &page->types));
 	hf_result_adopt(page, page->types);
 	HF_TRY(hf_top(s, HF_TOP_BY_ROOT, ROWS, &page->roots));
 	hf_result_adopt(page, page->roots);
-	HF_TRY(hf_goroutines(s, ROWS, &page->goroutines));
+	HF_TRY(hf_goroutines(s, &goroutines, &page->goroutines));
 	hf_result_adopt(page, page->goroutines);
 	return page->types->n ? example_chain(s, page, page->types->rows[0].name) : NULL;
 }

@@ -1,5 +1,7 @@
 #include "session.h"
 
+#include "leaked.h"
+
 #include "../base/workers.h"
 
 #include <errno.h>
@@ -152,6 +154,7 @@ void hf_session_close(struct hf_session *s)
 	if (!s)
 		return;
 	hf_session_free_dominators(s);
+	hf_session_free_leaks(s);
 	hf_graph_destroy(s->graph);
 	if (s->rt)
 		s->rt->ops->close(s->rt);

@@ -12,6 +12,7 @@
 
 struct hf_dominators;
 struct hf_holders;
+struct hf_leaks;
 
 struct hf_session {
 	struct hf_target *t;
@@ -29,7 +30,8 @@ struct hf_session {
 	/* retained.c: who alone holds what; all NULL before it was asked */
 	struct hf_dominators *dominators;
 	struct hf_holders *holders;
-	void *holders_memory; /* a result that the names live in */
+	void *holders_memory;   /* a result that the names live in */
+	struct hf_leaks *leaks; /* leaked.c; NULL before it was asked */
 };
 
 /* Opens the symbols; once. The target is not stopped. */

@@ -181,6 +181,18 @@ static void say_frame(const struct shares *s, struct hf_str *str)
 	hf_str_add(str, ", most of it not this one's.)");
 }
 
+static void say_leaked(const struct shares *s, struct hf_str *str)
+{
+	uint64_t n = s->heap ? known_or_0(s->heap->leaked_goroutines) : 0;
+	char count[32];
+
+	if (!n)
+		return;
+	hf_str_addf(str, " %s goroutine%s leaked (nothing can wake %s): %s of the heap are held by %s alone.",
+		    hf_format_count(n, count, sizeof(count)), n == 1 ? " is" : "s are",
+		    n == 1 ? "it" : "them", hf_shares_size(s->heap->leaked_bytes).s, n == 1 ? "it" : "them");
+}
+
 void hf_shares_say(const struct shares *s, struct hf_str *ret)
 {
 	enum share largest = hf_shares_largest(s);
@@ -200,6 +212,7 @@ void hf_shares_say(const struct shares *s, struct hf_str *ret)
 	hf_str_add(ret, ".");
 	if (s->heap && largest == SHARE_GARBAGE)
 		say_collector(s, ret);
+	say_leaked(s, ret);
 	say_frame(s, ret);
 	say_limit(s, ret);
 }

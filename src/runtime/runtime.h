@@ -9,11 +9,11 @@
 
 #include "../base/base.h"
 #include "../base/str.h"
+#include "../graph/parties.h"
 #include "../sym/sym.h"
 #include "../target/target.h"
 
 struct hf_runtime;
-struct hf_graph_chunk;
 
 /* In the order in which chains of one length prefer them. */
 #define HF_ROOT_KINDS(X)                                                                                     \
@@ -95,7 +95,23 @@ struct hf_task {
 	const char *function, *created_by, *wait;
 	double wait_s; /* negative: unknown */
 	uint64_t stack_bytes;
-	bool system; /* the runtime's own */
+	bool system;                   /* the runtime's own */
+	bool main;                     /* the one that ends the program when it ends */
+	uint64_t created_pc;           /* inside the instruction that made it; 0: unknown */
+	const struct hf_label *labels; /* that the program gave it; count is 0 */
+	size_t labels_n;
+};
+
+/* What can wake a task. */
+enum hf_task_state {
+	HF_TASK_FREE, /* it runs, or it waits for what is not of the heap: time, the network, a global lock */
+	HF_TASK_BLOCKED, /* who reaches one of the blocks that it waits on, and no one else */
+	HF_TASK_NEVER,   /* nothing: it says so itself (a nil channel, a select without cases) */
+};
+struct hf_task_waits {
+	uint8_t *state;         /* enum hf_task_state a task; freed by hf_free */
+	hf_party_blocks wakers; /* party: the task, a blocked one; block: what it waits on */
+	hf_party_blocks own; /* blocks that stand for a task: they lead on to what it holds and waits for */
 };
 
 /* A place that allocates, as the runtime's own profile of allocations samples it: one stack, one size of object. Raw
@@ -207,6 +223,10 @@ struct hf_runtime_ops {
 
 	size_t (*tasks)(struct hf_runtime *rt);
 	struct hf_err *(*task)(struct hf_runtime *rt, size_t i, struct hf_task *ret);
+	/* The task whose stack or registers a root is; false: none's. */
+	bool (*root_task)(struct hf_runtime *rt, const struct hf_found_root *root, uint32_t *ret);
+	/* ret  zeroed; what it holds is the caller's, on errors, too. */
+	struct hf_err *(*task_waits)(struct hf_runtime *rt, struct hf_task_waits *ret);
 	struct hf_err *(*task_frames)(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max,
 				      size_t *ret_n);
 

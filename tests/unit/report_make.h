@@ -135,12 +135,46 @@ static const struct hf_frame some_frames[] = {
 	{"runtime.gopark", "/go/proc.go", 0x4371ae, 435, true},
 	{"main.worker", "", 0x4a71ae, 0, false},
 };
+static const struct hf_start_site start_sites[] = {{"/src/main.go", 42, 150}, {"/src/other.go", 7, 50}};
+static const struct hf_label some_labels[] = {{"handler", "/api/orders", 200}};
 static const struct hf_goroutine_group some_groups[] = {
-	{"main.worker", "main.main", "chan send", 200, 7300, 1 << 20, 34, some_frames, 2},
-	{"main.other", "main.main", "select", 1, -1, 8192, 35, NULL, 0},
+	{.function = "main.worker",
+	 .created_by = "main.main",
+	 .wait = "chan send",
+	 .count = 200,
+	 .leaked = true,
+	 .oldest_wait_s = 7300,
+	 .newest_wait_s = 60,
+	 .stack_bytes = 1 << 20,
+	 .retained_bytes = 3 << 20,
+	 .retained_count = 400,
+	 .sites = start_sites,
+	 .sites_n = 2,
+	 .labels = some_labels,
+	 .labels_n = 1,
+	 .example_id = 34,
+	 .waits_on = 0xc000123000,
+	 .frames = some_frames,
+	 .frames_n = 2},
+	{.function = "main.other",
+	 .created_by = "main.main",
+	 .wait = "select",
+	 .count = 1,
+	 .oldest_wait_s = -1,
+	 .newest_wait_s = -1,
+	 .stack_bytes = 8192,
+	 .example_id = 35,
+	 .waits_on = 0xc000456000,
+	 .waker = &global_chain},
 };
-static const struct hf_goroutines some_goroutines = {
-	.groups = some_groups, .n = 2, .left_out = 0, .total = 201};
+static const struct hf_goroutines some_goroutines = {.groups = some_groups,
+						     .n = 2,
+						     .left_out = 0,
+						     .total = 201,
+						     .matched = 201,
+						     .leaked = 200,
+						     .leaked_groups = 1,
+						     .leaked_bytes = 3 << 20};
 
 static const struct hf_info_object some_info_objects[] = {
 	{.query = "0xc000456008",

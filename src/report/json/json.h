@@ -31,6 +31,9 @@ void hf_json_allocated(struct hf_json *j, struct json_t *object, const struct hf
 /* json/memstats.c: {Alloc, TotalAlloc, ..., PauseNs, BySize} of a heap. */
 struct hf_heap;
 struct json_t *hf_json_memstats_of(struct hf_json *j, const struct hf_heap *heap);
+/* Parts of several results. */
+struct json_t *hf_json_frames(struct hf_json *j, const struct hf_frame *at, size_t n);
+struct json_t *hf_json_chain(struct hf_json *j, const struct hf_chain *at);
 
 /* The result of each command; table in report.c. */
 typedef struct json_t *hf_json_fn(struct hf_json *j, const void *result);

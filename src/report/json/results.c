@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-static json_t *frames(struct hf_json *j, const struct hf_frame *at, size_t n)
+json_t *hf_json_frames(struct hf_json *j, const struct hf_frame *at, size_t n)
 {
 	json_t *list = json_array();
 
@@ -48,6 +48,8 @@ static json_t *heap(struct hf_json *j, const struct hf_heap *heap)
 		{"untyped_objects", heap->untyped_objects},
 		{"dangling_pointers", heap->dangling_pointers},
 		{"goroutines", heap->goroutines},
+		{"leaked_goroutines", heap->leaked_goroutines},
+		{"leaked_bytes", heap->leaked_bytes},
 		{"gomaxprocs", heap->gomaxprocs},
 		{"gc_cycles", heap->gc_cycles},
 		{"gc_percent", heap->gc_percent},
@@ -145,7 +147,7 @@ static json_t *info_object(struct hf_json *j, const struct hf_info_object *at)
 	if (*at->value)
 		hf_json_set(j, o, "value", hf_json_text(at->value));
 	if (at->frames_n)
-		hf_json_set(j, o, "frames", frames(j, at->frames, at->frames_n));
+		hf_json_set(j, o, "frames", hf_json_frames(j, at->frames, at->frames_n));
 	hf_json_set(j, o, "retainers", json_integer(at->retainers));
 	hf_json_set(j, o, "roots", json_integer(at->roots));
 	hf_json_allocated(j, o, at->allocated, at->allocated_n);
@@ -163,7 +165,7 @@ json_t *hf_json_info(struct hf_json *j, const void *result)
 	return o;
 }
 
-static json_t *chain(struct hf_json *j, const struct hf_chain *at)
+json_t *hf_json_chain(struct hf_json *j, const struct hf_chain *at)
 {
 	json_t *o = json_object(), *root = json_object(), *steps = json_array();
 
@@ -197,7 +199,7 @@ static json_t *why_object(struct hf_json *j, const struct hf_why_object *at)
 	hf_json_set(j, o, "count", hf_json_number(at->count));
 	hf_json_set(j, o, "bytes", hf_json_number(at->bytes));
 	for (size_t i = 0; i < at->n; i++)
-		hf_json_append(j, chains, chain(j, &at->chains[i]));
+		hf_json_append(j, chains, hf_json_chain(j, &at->chains[i]));
 	hf_json_set(j, o, "chains", chains);
 	hf_json_allocated(j, o, at->allocated, at->allocated_n);
 	return o;
@@ -286,35 +288,6 @@ json_t *hf_json_dominators(struct hf_json *j, const void *result)
 	return o;
 }
 
-static json_t *group(struct hf_json *j, const struct hf_goroutine_group *at)
-{
-	json_t *o = json_object();
-
-	hf_json_set(j, o, "function", hf_json_text(at->function));
-	hf_json_set(j, o, "created_by", hf_json_text(at->created_by));
-	hf_json_set(j, o, "wait", hf_json_text(at->wait));
-	hf_json_set(j, o, "count", hf_json_number(at->count));
-	hf_json_set(j, o, "oldest_wait_s",
-		    at->oldest_wait_s < 0 ? json_null() : hf_json_real(at->oldest_wait_s));
-	hf_json_set(j, o, "stack_bytes", hf_json_number(at->stack_bytes));
-	hf_json_set(j, o, "example_id", hf_json_number(at->example_id));
-	hf_json_set(j, o, "frames", frames(j, at->frames, at->frames_n));
-	return o;
-}
-
-json_t *hf_json_goroutines(struct hf_json *j, const void *result)
-{
-	const struct hf_goroutines *g = result;
-	json_t *o = json_object(), *groups = json_array();
-
-	for (size_t i = 0; i < g->n; i++)
-		hf_json_append(j, groups, group(j, &g->groups[i]));
-	hf_json_set(j, o, "groups", groups);
-	hf_json_set(j, o, "left_out", hf_json_number(g->left_out));
-	hf_json_set(j, o, "total", hf_json_number(g->total));
-	return o;
-}
-
 json_t *hf_json_snap(struct hf_json *j, const void *result)
 {
 	const struct hf_snap *snap = result;
@@ -339,7 +312,7 @@ json_t *hf_json_page(struct hf_json *j, const void *result)
 	hf_json_set(j, o, "goroutines",
 		    page->goroutines ? hf_json_goroutines(j, page->goroutines) : json_null());
 	if (page->example) {
-		example = chain(j, page->example);
+		example = hf_json_chain(j, page->example);
 		hf_json_set(j, example, "type", hf_json_text(page->example_type));
 	}
 	hf_json_set(j, o, "example", example ? example : json_null());

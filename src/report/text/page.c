@@ -47,6 +47,7 @@ static void show_goroutines(struct hf_text *t, const struct hf_goroutines *g)
 	hf_text_end(t);
 	hf_text_styled(t, HF_STYLE_BOLD, "goroutines");
 	hf_text_line(t, "  %s", hf_show_count(g->total).s);
+	hf_text_leaked(t, g);
 	hf_text_groups(t, 2, g, GROUP_ROWS);
 	hf_text_left_out(t, 2, g->left_out + (g->n - hf_min(g->n, (size_t)GROUP_ROWS)), "groups", "");
 }

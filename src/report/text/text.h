@@ -94,6 +94,8 @@ void hf_text_sites(struct hf_text *t, const struct hf_top *top);
 /* "allocated by ..."; nothing where n is 0. */
 void hf_text_allocated(struct hf_text *t, size_t indent, const struct hf_frame *frames, size_t n);
 void hf_text_groups(struct hf_text *t, size_t indent, const struct hf_goroutines *g, size_t max);
+/* What is to be said of leaked ones; nothing where there is none. */
+void hf_text_leaked(struct hf_text *t, const struct hf_goroutines *g);
 void hf_text_frames(struct hf_text *t, size_t indent, const struct hf_frame *frames, size_t n, size_t max);
 
 /* least: leave out shares below this part of the total, but for the first and the last. */

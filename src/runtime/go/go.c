@@ -165,6 +165,7 @@ static struct hf_err *capture(struct hf_runtime *rt)
 	HF_TRY(go_queues_read(go));
 	HF_TRY(go_sites_capture(go));
 	HF_TRY(go_idle_capture(go));
+	HF_TRY(go_labels_read(go));
 	HF_TRY(read_itabs(go));
 	return go_counters_read(go);
 }
@@ -363,7 +364,15 @@ static struct hf_err *task(struct hf_runtime *rt, size_t i, struct hf_task *ret)
 		.wait = go_wait_reason(go, g),
 		.wait_s = -1,
 		.stack_bytes = g->hi - g->lo,
+		.main = g->id == 1,
+		.created_pc = g->gopc && g->id != 1 ? g->gopc - 1 : 0,
 	};
+	if (g->labels) {
+		const struct go_label_set *set = &go->label_sets.at[g->labels - 1];
+
+		ret->labels = go->labels.at + set->first;
+		ret->labels_n = set->n;
+	}
 	ret->system = !strncmp(ret->function, "runtime.", 8);
 	/* waitsince is the runtime's nanotime: CLOCK_MONOTONIC, the same clock as ours on one machine. */
 	if (g->wait_since && go->now_monotonic > 0) {
@@ -372,6 +381,14 @@ static struct hf_err *task(struct hf_runtime *rt, size_t i, struct hf_task *ret)
 			ret->wait_s = -1;
 	}
 	return NULL;
+}
+
+static bool root_task(struct hf_runtime *rt, const struct hf_found_root *root, uint32_t *ret)
+{
+	*ret = root->owner;
+	return (root->kind == HF_ROOT_GOROUTINE || root->kind == HF_ROOT_STACK ||
+		root->kind == HF_ROOT_REGISTER) &&
+	       root->owner < go_of(rt)->goroutines.n;
 }
 
 struct collect_frames {
@@ -479,6 +496,8 @@ static const struct hf_runtime_ops go_ops = {
 	.frames = frames,
 	.tasks = tasks,
 	.task = task,
+	.root_task = root_task,
+	.task_waits = go_task_waits,
 	.task_frames = task_frames,
 	.alloc_sites_n = go_sites_n,
 	.alloc_sites = go_site_get,

@@ -4,6 +4,7 @@
  *   version.c  version, modules, dependencies  scan.c     pointers of a block (pointer maps)
  *   module.c   moduledata, pclntab             goroutine.c  goroutines, unwinding
  *   stack.c    live slots of frames            roots.c    globals, specials, queues
+ *   waits.c    what can wake a goroutine       labels.c   pprof labels
  *   types.c    type descriptors and DWARF      typing.c   types for blocks, by propagation
  *   names.c    fields, indexes, keys           stats.c    the runtime's own counters
  *   sites.c    where objects were allocated    idle.c     pages without a span
@@ -136,6 +137,10 @@ struct go_goroutine {
 	uint64_t pc, sp; /* where unwinding starts */
 	uint64_t ctxt, defer_addr, panic_addr, m_addr, gopc, startpc;
 	uint64_t wait_since, xregs_addr;
+	uint64_t waiting_addr; /* the first of its sudogs; 0: none, or not kept here */
+	uint64_t param; /* of one that waits on channels: the sudog by which it is just being woken; 0 */
+	uint64_t labels_addr;
+	uint32_t labels; /* 1 + index into go->label_sets; 0: none, or not known */
 	uint32_t status; /* without the scan bit */
 	uint8_t wait_reason;
 	bool async_safe_point;
@@ -148,6 +153,12 @@ struct go_goroutine {
 	int thread;        /* index into target->threads; -1 */
 	const char *function,
 		*created_by; /* outermost frame, go statement's function; "" unknown. Filled by go_goroutines_walk */
+};
+
+/* The pprof labels that goroutines share. */
+struct go_label_set {
+	uint64_t addr;
+	uint32_t first, n; /* of go->labels */
 };
 
 /* A root as capture or the stack walk found it; resolved to a block by go_roots. */
@@ -254,7 +265,9 @@ struct go {
 	HF_VEC(struct go_raw_root) stack_roots; /* and registers, defers, panics */
 	HF_VEC(struct go_special_record) specials;
 	HF_VEC(struct go_raw_root)
-	queue_roots;               /* finalizers and cleanups that wait to run; immortal weak handles */
+	queue_roots; /* finalizers and cleanups that wait to run; immortal weak handles */
+	HF_VEC(struct go_label_set) label_sets;
+	HF_VEC(struct hf_label) labels;
 	const char **wait_reasons; /* wait_reasons_n, by number; freed by go_goroutines_deinit */
 	size_t wait_reasons_n;
 
@@ -422,6 +435,14 @@ struct hf_err *go_stack_scan(struct go *go, uint32_t goroutine, bool *ret_comple
 
 const char *go_wait_reason(struct go *go,
 			   const struct go_goroutine *g); /* "chan send", "running"...; never NULL */
+bool go_is_parked(const struct go_goroutine *g);          /* something has to wake it */
+
+/* ---- waits.c, labels.c ------------------------------------------------------------------------------------------- */
+
+/* After: which goroutines wait, and on what. */
+struct hf_err *go_task_waits(struct hf_runtime *rt, struct hf_task_waits *ret) HF_CHECKED;
+/* Stopped, after the goroutines were read: their labels, as far as they can be had. */
+struct hf_err *go_labels_read(struct go *go) HF_CHECKED;
 
 /* ---- roots.c ------------------------------------------------------------------------------------------------------ */
 

@@ -31,6 +31,11 @@ bool go_is_running(const struct go_goroutine *g)
 	return g->status == G_RUNNING || (g->status == G_SYSCALL && !g->in_syscall);
 }
 
+bool go_is_parked(const struct go_goroutine *g)
+{
+	return g->status == G_WAITING || g->status == G_LEAKED;
+}
+
 static int by_start(const void *a, const void *b)
 {
 	const struct hf_range *x = a, *y = b;
@@ -143,6 +148,9 @@ static bool decode_g(const struct go *go, uint64_t addr, const struct raw_g *raw
 		.startpc = word_at(raw, off[GO_G_STARTPC]),
 		.wait_since = word_at(raw, off[GO_G_WAITSINCE]),
 		.xregs_addr = word_at(raw, off[GO_G_X_REGS]),
+		.waiting_addr = word_at(raw, off[GO_G_WAITING]),
+		.labels_addr = word_at(raw, off[GO_G_LABELS]),
+		.param = word_at(raw, off[GO_G_PARAM]),
 		.status = status & ~SCAN_BIT,
 		.wait_reason = byte_at(raw, off[GO_G_WAITREASON]),
 		.async_safe_point = byte_at(raw, off[GO_G_ASYNC_SAFE_POINT]),
@@ -333,6 +341,8 @@ void go_goroutines_deinit(struct go *go)
 	hf_vec_deinit(&go->goroutines);
 	hf_vec_deinit(&go->frames);
 	hf_vec_deinit(&go->stack_roots);
+	hf_vec_deinit(&go->label_sets);
+	hf_vec_deinit(&go->labels);
 	hf_free(go->wait_reasons);
 	go->wait_reasons = NULL;
 	go->wait_reasons_n = 0;

@@ -191,6 +191,7 @@ static void set_era(struct go_layout *l)
 	l->nelems_width = l->minor <= 21 ? 8 : 2;
 	l->alloc_headers = l->off[GO_MSPAN_LARGE_TYPE] >= 0;
 	l->special_payload = (uint32_t)hf_max(l->off[GO_SPECIAL_SIZE], 0);
+	l->sudog_value = l->minor >= 26 ? 8 : 0;
 	l->green_tea = l->minor >= 26;
 	l->swiss_maps = l->minor >= 24;
 	l->mask_on_demand = l->minor >= 24;
@@ -249,6 +250,8 @@ static void set_experiments(struct go_layout *l, struct hf_syms *s)
 
 	if (hf_syms_find_field(s, "runtime.mspan", "nelems", &field))
 		l->nelems_width = field.size == 8 ? 8 : 2;
+	if (hf_syms_find_field(s, "runtime.sudog", "elem", &field))
+		l->sudog_value = field.size == 16 ? 8 : 0;
 	/* runtime/mgcmark_greenteagc.go: 128 bytes where the experiment is on, an empty structure where it is off. */
 	l->green_tea =
 		field_in_dwarf(s, "runtime.spanInlineMarkBits", "", &inline_marks) && inline_marks == 128;

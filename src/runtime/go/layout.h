@@ -67,6 +67,7 @@ struct go_layout {
 	uint8_t direct_iface_tflag, direct_iface_kind; /* the bit that says so; one of them is 0 */
 	int special_kind[GO_SPECIALS];
 	uint32_t special_payload; /* sizeof(special) */
+	uint8_t sudog_value; /* where in sudog.elem and sudog.c the address is: maybeTraceablePtr has it second (1.26) */
 	uint64_t var[GO_VARIABLES_N];
 	uint64_t wait_reasons_n;
 };

@@ -75,6 +75,7 @@
 	X(G_SCHED_BP, "runtime.g", "sched.bp", 104, 104, 104, 104, 104, 96, 96, 96) \
 	X(G_SYSCALLSP, "runtime.g", "syscallsp", 112, 112, 112, 112, 112, 104, 104, 104) \
 	X(G_SYSCALLPC, "runtime.g", "syscallpc", 120, 120, 120, 120, 120, 112, 112, 112) \
+	X(G_PARAM, "runtime.g", "param", 136, 136, 136, 144, 144, 136, 136, 136) \
 	X(G_ATOMICSTATUS, "runtime.g", "atomicstatus", 144, 144, 144, 152, 152, 144, 144, 144) \
 	X(G_GOID, "runtime.g", "goid", 152, 152, 152, 160, 160, 152, 152, 152) \
 	X(G_WAITSINCE, "runtime.g", "waitsince", 168, 168, 168, 176, 176, 168, 168, 168) \
@@ -83,6 +84,7 @@
 	X(G_GOPC, "runtime.g", "gopc", 296, 280, 280, 288, 288, 280, 288, 288) \
 	X(G_STARTPC, "runtime.g", "startpc", 312, 296, 296, 304, 304, 296, 304, 304) \
 	X(G_WAITING, "runtime.g", "waiting", 328, 312, 312, 320, 320, 312, 320, 320) \
+	X(G_LABELS, "runtime.g", "labels", 360, 344, 344, 352, 352, 344, 352, 352) \
 	X(G_X_REGS, "runtime.g", "xRegs", -1, -1, -1, -1, -1, -1, 400, 400) \
 	X(G_PARENT_GOID, "runtime.g", "parentGoid", -1, 272, 272, 280, 280, 272, 280, 280) \
 	X(M_SIZE, "runtime.m", "", 1000, 1008, 2024, 1784, 1832, 1816, 1824, 1832) \
@@ -109,6 +111,8 @@
 	X(HCHAN_RECVX, "runtime.hchan", "recvx", 48, 48, 48, 56, 56, 56, 56, 56) \
 	X(HCHAN_SENDX, "runtime.hchan", "sendx", 40, 40, 40, 48, 48, 48, 48, 48) \
 	X(SUDOG_G, "runtime.sudog", "g", 0, 0, 0, 0, 0, 0, 0, 0) \
+	X(SUDOG_SIZE, "runtime.sudog", "", 88, 88, 88, 88, 88, 88, 104, 104) \
+	X(SUDOG_NEXT, "runtime.sudog", "next", 8, 8, 8, 8, 8, 8, 8, 8) \
 	X(SUDOG_ELEM, "runtime.sudog", "elem", 24, 24, 24, 24, 24, 24, 24, 24) \
 	X(SUDOG_WAITLINK, "runtime.sudog", "waitlink", 64, 64, 64, 64, 64, 64, 72, 72) \
 	X(SUDOG_C, "runtime.sudog", "c", 80, 80, 80, 80, 80, 80, 88, 88) \
