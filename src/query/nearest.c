@@ -26,17 +26,22 @@ static uint32_t *order_roots(const struct hf_graph *g)
 	return order;
 }
 
-static struct hf_err *search(struct hf_session *s, uint32_t *queue, const uint32_t *order)
+static bool is_closed(const uint8_t *closed, uint32_t b)
 {
-	const struct hf_graph *g = s->graph;
+	return closed && closed[b / 8] >> (b % 8) & 1;
+}
+
+static struct hf_err *search(const struct hf_graph *g, const uint8_t *closed, uint32_t *queue,
+			     const uint32_t *order, struct hf_nearest *ret)
+{
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < g->roots.n; i++) {
 		uint32_t block = g->roots.at[order[i]].block;
 
-		if (s->nearest[block] != UINT32_MAX)
+		if (ret->root[block] != UINT32_MAX)
 			continue;
-		s->nearest[block] = order[i];
+		ret->root[block] = order[i];
 		queue[n++] = block;
 	}
 	for (uint32_t at = 0; at < n; at++) {
@@ -44,41 +49,59 @@ static struct hf_err *search(struct hf_session *s, uint32_t *queue, const uint32
 
 		if (at % 65536 == 0)
 			HF_TRY(hf_interrupt_check());
-		for (uint32_t e = g->start[b]; e < g->start[b + 1]; e++) {
+		for (uint32_t e = g->start[b]; !is_closed(closed, b) && e < g->start[b + 1]; e++) {
 			uint32_t to = g->edges[e];
 
-			if (s->nearest[to] != UINT32_MAX)
+			if (ret->root[to] != UINT32_MAX)
 				continue;
-			s->nearest[to] = s->nearest[b];
-			s->parent[to] = b;
+			ret->root[to] = ret->root[b];
+			if (ret->parent)
+				ret->parent[to] = b;
 			queue[n++] = to;
 		}
 	}
 	return NULL;
 }
 
-struct hf_err *hf_session_nearest(struct hf_session *s)
+struct hf_err *hf_nearest_find(const struct hf_graph *g, const uint8_t *closed, bool parents,
+			       struct hf_nearest *ret)
 {
 	_free_ uint32_t *queue = NULL, *order = NULL;
-	size_t n = s->graph->blocks;
+	size_t n = g->blocks;
 	struct hf_err *err;
 
-	if (s->nearest)
-		return NULL;
-	s->nearest = hf_malloc(hf_max(n, (size_t)1) * sizeof(uint32_t));
-	s->parent = hf_malloc(hf_max(n, (size_t)1) * sizeof(uint32_t));
+	*ret = (struct hf_nearest){.root = hf_malloc(hf_max(n, (size_t)1) * sizeof(uint32_t))};
+	if (parents)
+		ret->parent = hf_malloc(hf_max(n, (size_t)1) * sizeof(uint32_t));
 	queue = hf_malloc(hf_max(n, (size_t)1) * sizeof(uint32_t));
-	order = order_roots(s->graph);
-	if (s->nearest && s->parent && queue && order) {
-		memset(s->nearest, 0xff, n * sizeof(uint32_t));
-		memset(s->parent, 0xff, n * sizeof(uint32_t));
-		err = search(s, queue, order);
+	order = order_roots(g);
+	if (ret->root && (ret->parent || !parents) && queue && order) {
+		memset(ret->root, 0xff, n * sizeof(uint32_t));
+		if (parents)
+			memset(ret->parent, 0xff, n * sizeof(uint32_t));
+		err = search(g, closed, queue, order, ret);
 	} else {
 		err = hf_err_nomem();
 	}
-	if (err) {
-		hf_free(take_ptr(s->nearest));
-		hf_free(take_ptr(s->parent));
-	}
+	if (err)
+		hf_nearest_deinit(ret);
 	return err;
+}
+
+void hf_nearest_deinit(struct hf_nearest *n)
+{
+	hf_free(take_ptr(n->root));
+	hf_free(take_ptr(n->parent));
+}
+
+struct hf_err *hf_session_nearest(struct hf_session *s)
+{
+	struct hf_nearest found;
+
+	if (s->nearest)
+		return NULL;
+	HF_TRY(hf_nearest_find(s->graph, NULL, true, &found));
+	s->nearest = found.root;
+	s->parent = found.parent;
+	return NULL;
 }

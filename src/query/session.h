@@ -42,6 +42,13 @@ struct hf_err *hf_session_load(struct hf_session *s) HF_CHECKED;
 struct hf_err *hf_session_type(struct hf_session *s) HF_CHECKED;
 /* And the nearest root of each live block; once. Cost: 8 bytes a block, every edge once. */
 struct hf_err *hf_session_nearest(struct hf_session *s) HF_CHECKED;
+/* The same for any graph, by whatever way does not lead on from a closed block (a bit a block; NULL: none is). */
+struct hf_nearest {
+	uint32_t *root, *parent; /* as nearest and parent above; parent: NULL where it was not asked for */
+};
+struct hf_err *hf_nearest_find(const struct hf_graph *g, const uint8_t *closed, bool parents,
+			       struct hf_nearest *ret) HF_CHECKED;
+void hf_nearest_deinit(struct hf_nearest *n);
 
 /* And the dominators with their sums, over the holders of hf_holders_number; once. */
 struct hf_err *hf_session_dominators(struct hf_session *s) HF_CHECKED;

@@ -20,6 +20,7 @@ static const struct {
 	{"dominators", hf_text_dominators, hf_json_dominators},
 	{"spans", hf_text_spans, hf_json_spans},
 	{"goroutines", hf_text_goroutines, hf_json_goroutines},
+	{"pools", hf_text_pools, hf_json_pools},
 	{"snap", hf_text_snap, hf_json_snap},
 	{"export", hf_text_export, hf_json_export},
 	{"page", hf_text_page, hf_json_page},

@@ -149,6 +149,48 @@ struct hf_idle {
 	uint64_t padding; /* beside them: never to be used, so that the heap starts at a random address */
 };
 
+/* Where an item waits in its pool, in the order in which lists count them. */
+#define HF_POOL_PLACES(X)                                                                                    \
+	X(PRIVATE, "private") /* a processor's own, the next that it takes */                                \
+	X(SHARED, "shared")   /* anybody's */                                                                \
+	X(VICTIM, "victim")   /* goes with the next collection, if nobody takes it before */
+
+enum hf_pool_place {
+#define HF_POOL_ENUM(name, text) HF_POOL_##name,
+	HF_POOL_PLACES(HF_POOL_ENUM)
+#undef HF_POOL_ENUM
+		HF_POOL_PLACES_N
+};
+
+/* An object that waits in a pool to be used again. */
+struct hf_pool_item {
+	uint64_t addr;  /* as the pool has it: the object's own, after a header */
+	uint32_t block; /* UINT32_MAX: none of the runtime's, a constant */
+	uint32_t type;  /* as the pool has it ("*bytes.Buffer"), for type_name; 0: unknown */
+	uint32_t whole; /* the type of the block while it is out; 0: what is out cannot be told by its type */
+	uint8_t place;  /* enum hf_pool_place */
+};
+
+struct hf_pool {
+	const char *kind; /* "sync.Pool" */
+	uint64_t addr;
+	uint32_t block;               /* that it stands in; UINT32_MAX: it is a variable, or in one */
+	uint64_t constructor;         /* its code; 0: it has none */
+	const char *constructor_name; /* "" where unknown; valid while the runtime lives */
+	uint32_t makes, makes_whole;  /* the type of what it makes, as of an item; 0: not known */
+	uint32_t first, n;            /* of its items */
+	uint32_t store, stores;       /* the first of its stores, and how many */
+};
+
+/* All pools, ascending by address, and what waits in them. A store is a block that pools keep their items in: whatever is
+ * reached by way of it waits. */
+struct hf_pools {
+	const struct hf_pool *pools;
+	const struct hf_pool_item *items;
+	const uint32_t *stores;
+	uint32_t pools_n, items_n, stores_n;
+};
+
 struct hf_runtime_stats {
 	struct hf_heap heap; /* as in the public header; the graph's figures are filled in by the caller */
 	const char *main_path, *main_version, *vcs;
@@ -246,6 +288,12 @@ struct hf_runtime_ops {
 	bool (*rounding)(struct hf_runtime *rt, uint32_t block, uint64_t *ret);
 	/* False: not known. */
 	bool (*idle)(struct hf_runtime *rt, struct hf_idle *ret);
+	/* Its pools, of whatever kind; after type_blocks. Valid while the runtime lives. NULL: it has none. */
+	struct hf_err *(*pools)(struct hf_runtime *rt, const uint8_t *live, struct hf_pools *ret);
+	/* The name of a pool of that list: the variable, or the type of the object, that it stands in, and the way from there
+	 * to it. owner stays empty where the pool is an object of its own: then it is named by what leads to that. */
+	struct hf_err *(*pool_name)(struct hf_runtime *rt, uint32_t pool, struct hf_str *owner,
+				    struct hf_str *path);
 
 	struct hf_err *(*stats)(struct hf_runtime *rt, struct hf_runtime_stats *ret);
 	void (*close)(struct hf_runtime *rt);

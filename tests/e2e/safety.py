@@ -178,7 +178,7 @@ def forms(lab):
         target = ["-p", str(victim.pid)]
         address = next(t["address"] for t in victim.truths if t["truth"] == "why")
         for words in (["page"], ["overview"], ["info", address], ["why", address], ["top"], ["top", "--by", "root"],
-                      ["dominators"], ["dominators", "main.sessionCache", address], ["goroutines"]):
+                      ["dominators"], ["dominators", "main.sessionCache", address], ["goroutines"], ["pools"]):
             text = lab.ask(*words, *target)
             expect(text.returncode == 0 and text.stdout.endswith("\n"), f"{words}: {text.stderr}")
             answer = lab.result(*words, *target)[1]

@@ -389,6 +389,8 @@ static void ask_all(struct image *image, struct hf_session *s)
 		ASK(s, "memstats");
 		ASK(s, "goroutines");
 		export_all(s);
+		ASK(s, "pools", "--json");
+		ASK(s, "pools", "--limit", "0");
 		hf_vec_each(&image->asked, addr) {
 			snprintf(word, sizeof(word), "0x%" PRIx64, *addr);
 			ASK(s, "why", "--max", "3", "--show-values", word);

@@ -231,6 +231,59 @@ static const struct hf_why_object some_why_objects[] = {
 };
 static const struct hf_why some_why = {some_why_objects, 2, 5};
 
+static const struct hf_pool_type some_pool_types[] = {{"*bytes.Buffer", 50, 3 << 20}, {"*main.T", 1, 64}};
+static const struct hf_pool_holder some_pool_holders[] = {{"main.cache", 30, 1440},
+							  {"main.worker goroutines", 5, 240}};
+static const struct hf_pool_row some_pool_rows[] = {
+	{.kind = "sync.Pool",
+	 .name = "example.com/app/main.bufPool",
+	 .count = 1,
+	 .addr = 0x5a3c20,
+	 .parent = "",
+	 .held_by = "",
+	 .constructor = "main.newBuffer",
+	 .makes = "*bytes.Buffer",
+	 .constructor_addr = 0x4a7100,
+	 .items = HF_UNKNOWN,
+	 .used_bytes = HF_UNKNOWN,
+	 .idle = 51,
+	 .in_private = 1,
+	 .in_shared = 40,
+	 .in_victim = 10,
+	 .idle_bytes = 4 << 20,
+	 .victim_bytes = 1 << 20,
+	 .own_bytes = 2048,
+	 .types = some_pool_types,
+	 .types_n = 2,
+	 .median_bytes = 65536,
+	 .p99_bytes = 65536,
+	 .largest_bytes = 2 << 20,
+	 .largest_addr = 0xc000456000,
+	 .largest_size = 48,
+	 .heavy = 3,
+	 .held = 2,
+	 .twice = 1,
+	 .out = 35,
+	 .out_bytes = 1680,
+	 .out_pools = 2,
+	 .holders = some_pool_holders,
+	 .holders_n = 2},
+	{.kind = "sync.Pool",
+	 .name = "main.Server.bufs\x1b[2J\xff",
+	 .count = 3,
+	 .addr = 0xc000010000,
+	 .parent = "main.outer",
+	 .held_by = "main.servers",
+	 .constructor = "",
+	 .makes = "",
+	 .items = 7,
+	 .used_bytes = 700,
+	 .out = HF_UNKNOWN,
+	 .out_bytes = HF_UNKNOWN},
+};
+static const struct hf_pools_answer some_pools = {some_pool_rows, 2,       4,       100, 8, 51,
+						  5 << 20,        1 << 20, 40 << 20};
+
 static const struct hf_snap some_snap = {"a b.core", 1 << 20, 1 << 19, 1 << 30, 12};
 
 static const struct hf_page some_page = {&some_overview,   &some_top,     &some_top,
@@ -245,6 +298,7 @@ static const struct {
 	{"why", &some_why},
 	{"top", &some_top},
 	{"goroutines", &some_goroutines},
+	{"pools", &some_pools},
 	{"snap", &some_snap},
 	{"page", &some_page},
 	{"dominators", &some_dominators},

@@ -1,5 +1,6 @@
 #include "go.h"
 #include "names.h"
+#include "pools.h"
 #include "steps.h"
 #include "typing.h"
 
@@ -35,6 +36,8 @@ static void close_runtime(struct hf_runtime *rt)
 
 	go_steps_destroy(go);
 	go_locals_deinit(go);
+	go_pools_destroy(go);
+	go_statics_destroy(go);
 	go_types_destroy(go);
 	go_modules_deinit(go);
 	go_spans_deinit(go);
@@ -180,6 +183,7 @@ static struct hf_err *walk(struct hf_runtime *rt, uint32_t *ret_blocks)
 	HF_TRY(go_sites_read(go));
 	HF_TRY(go_types_create(go));
 	HF_TRY(go_scan_prepare(go));
+	HF_TRY(go_pools_read(go));
 	HF_TRY(go_goroutines_walk(go));
 	HF_TRY(go_self_check(go));
 	*ret_blocks = go->blocks;
@@ -507,6 +511,8 @@ static const struct hf_runtime_ops go_ops = {
 	.span = go_span_get,
 	.rounding = go_rounding,
 	.idle = go_idle,
+	.pools = go_pools,
+	.pool_name = go_pool_name,
 	.stats = stats,
 	.close = close_runtime,
 };

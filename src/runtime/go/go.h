@@ -9,6 +9,7 @@
  *   names.c    fields, indexes, keys           stats.c    the runtime's own counters
  *   sites.c    where objects were allocated    idle.c     pages without a span
  *   memstats.c runtime.MemStats                persist.c  memory that is never given back
+ *   pools.c    what waits in each sync.Pool
  *
  * Two times: capture (the target is stopped: everything that is chased through pointers is read into this struct and
  * block contents are captured in bulk), and after (all else). Facts on layouts: docs/runtimes/go.md.
@@ -78,7 +79,8 @@ struct go_damage {
 	X(ITABS, true, "tables of interfaces are damaged", "what some interfaces hold has no type")          \
 	X(MAPS, true, "maps are damaged", "what is in them may have no type and no key")                     \
 	X(CHANS, true, "channels are damaged", "what is in them may have no type")                           \
-	X(DESCRIPTORS, true, "type descriptors are damaged", "what their values lead to may have no type")
+	X(DESCRIPTORS, true, "type descriptors are damaged", "what their values lead to may have no type")   \
+	X(POOLS, true, "pools (sync.Pool) are damaged", "what waits in them may be missing from their lists")
 
 enum go_damage_kind {
 #define GO_DAMAGE_ENUM(name, incomplete, what, then) GO_DAMAGE_##name,
@@ -226,7 +228,9 @@ struct go_sample {
 	uint64_t object, site;
 };
 
-struct go_types; /* types.h */
+struct go_types;   /* types.h */
+struct go_pools;   /* pools.h */
+struct go_statics; /* statics.c */
 
 struct go {
 	struct hf_runtime rt; /* first */
@@ -296,6 +300,8 @@ struct go {
 	HF_VEC(struct go_sample) samples;
 	uint64_t sample_rate;   /* HF_UNKNOWN */
 	bool sampling_left_out; /* the linker found no use of the profile */
+	struct go_pools *pools; /* NULL: not read */
+	struct go_statics *statics;
 
 	double now_monotonic; /* the target's CLOCK_MONOTONIC when captured; 0: unknown (another machine's core) */
 	struct go_counters counters;
@@ -450,6 +456,8 @@ struct hf_err *go_labels_read(struct go *go) HF_CHECKED;
 struct hf_err *go_specials_read(struct go *go) HF_CHECKED;
 struct hf_err *go_queues_read(struct go *go) HF_CHECKED; /* stopped: of finalizers and cleanups */
 struct hf_err *go_roots(struct hf_runtime *rt, hf_root_fn *fn, void *arg) HF_CHECKED;
+/* Of the root that a global variable's slot is: by variable, else by place. */
+struct hf_err *go_global_owner(struct go *go, uint64_t slot, uint32_t *ret) HF_CHECKED;
 struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root_fn *fn, void *arg,
 			     size_t *ret_n) HF_CHECKED;
 /* Owner numbers of global roots: an index into hf_syms_variables; or, with this

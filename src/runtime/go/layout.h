@@ -45,7 +45,9 @@ enum go_special {
 	X(MEMPROFILERATE, "runtime.MemProfileRate")                                                          \
 	X(DISABLEMEMORYPROFILING, "runtime.disableMemoryProfiling")                                          \
 	X(BUILDVERSION, "runtime.buildVersion")                                                              \
-	X(ASYNCTIMERCHAN, "runtime.asyncTimerChan")
+	X(ASYNCTIMERCHAN, "runtime.asyncTimerChan")                                                          \
+	X(ALLPOOLS, "sync.allPools")                                                                         \
+	X(OLDPOOLS, "sync.oldPools")
 
 enum go_variable {
 #define GO_VARIABLE_ENUM(id, name) GO_VAR_##id,

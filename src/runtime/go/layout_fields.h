@@ -132,6 +132,19 @@
 	X(TABLE_SIZE, "internal/runtime/maps.table", "", -1, -1, -1, -1, 32, 32, 32, 32) \
 	X(TABLE_GROUPS_DATA, "internal/runtime/maps.table", "groups.data", -1, -1, -1, -1, 16, 16, 16, 16) \
 	X(TABLE_GROUPS_LENGTH_MASK, "internal/runtime/maps.table", "groups.lengthMask", -1, -1, -1, -1, 24, 24, 24, 24) \
+	X(POOL_SIZE, "sync.Pool", "", 40, 40, 40, 40, 40, 40, 40, 40) \
+	X(POOL_LOCAL, "sync.Pool", "local", 0, 0, 0, 0, 0, 0, 0, 0) \
+	X(POOL_LOCAL_SIZE, "sync.Pool", "localSize", 8, 8, 8, 8, 8, 8, 8, 8) \
+	X(POOL_VICTIM, "sync.Pool", "victim", 16, 16, 16, 16, 16, 16, 16, 16) \
+	X(POOL_VICTIM_SIZE, "sync.Pool", "victimSize", 24, 24, 24, 24, 24, 24, 24, 24) \
+	X(POOL_NEW, "sync.Pool", "New", 32, 32, 32, 32, 32, 32, 32, 32) \
+	X(POOLLOCAL_SIZE, "sync.poolLocal", "", 128, 128, 128, 128, 128, 128, 128, 128) \
+	X(POOLLOCAL_PRIVATE, "sync.poolLocal", "poolLocalInternal.private", 0, 0, 0, 0, 0, 0, 0, 0) \
+	X(POOLLOCAL_TAIL, "sync.poolLocal", "poolLocalInternal.shared.tail", 24, 24, 24, 24, 24, 24, 24, 24) \
+	X(POOLCHAINELT_SIZE, "sync.poolChainElt", "", 48, 48, 48, 48, 48, 48, 48, 48) \
+	X(POOLCHAINELT_HEAD_TAIL, "sync.poolChainElt", "poolDequeue.headTail", 0, 0, 0, 0, 0, 0, 0, 0) \
+	X(POOLCHAINELT_VALS, "sync.poolChainElt", "poolDequeue.vals", 8, 8, 8, 8, 8, 8, 8, 8) \
+	X(POOLCHAINELT_NEXT, "sync.poolChainElt", "next", 32, 32, 32, 32, 32, 32, 32, 32) \
 	X(MODULEDATA_SIZE, "runtime.moduledata", "", 568, 592, 592, 584, 584, 584, 592, 568) \
 	X(MODULEDATA_FUNCNAMETAB, "runtime.moduledata", "funcnametab", 8, 8, 8, 8, 8, 8, 8, 8) \
 	X(MODULEDATA_CUTAB, "runtime.moduledata", "cutab", 32, 32, 32, 32, 32, 32, 32, 32) \

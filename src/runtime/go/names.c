@@ -27,6 +27,18 @@ bool go_type_is_hidden(struct go *go, uint32_t type)
 	       !strncmp(name, "internal/sync.indirect[", 23);
 }
 
+/* A sync.Pool's tables: of the way to an item, its array, processor and place are worth a word. */
+static bool is_unwritten(struct go *go, uint32_t type)
+{
+	static const char *const names[] = {"poolLocal", "poolChain", "poolChainElt", "poolDequeue", "eface"};
+	const char *name = go_type_name(go, type);
+
+	for (size_t i = 0; i < HF_LEN(names) && !strncmp(name, "sync.", 5); i++)
+		if (!strcmp(name + 5, names[i]))
+			return true;
+	return false;
+}
+
 /* Adds the type that an interface holds where offset is its data word: ".(*main.T)". */
 static void add_assertion(struct go *go, const struct go_type *type, uint64_t word, struct hf_str *ret)
 {
@@ -39,9 +51,8 @@ static void add_assertion(struct go *go, const struct go_type *type, uint64_t wo
 	hf_str_addc(ret, ')');
 }
 
-/* The path to offset; *ret_type: the innermost scalar's type, *ret_offset: where in it. */
-static void walk_path(struct go *go, uint32_t type, uint64_t offset, struct hf_str *ret, uint32_t *ret_type,
-		      uint64_t *ret_offset)
+void go_path_walk(struct go *go, uint32_t type, uint64_t offset, struct hf_str *ret, uint32_t *ret_type,
+		  uint64_t *ret_offset)
 {
 	bool hidden = false;
 
@@ -56,7 +67,7 @@ static void walk_path(struct go *go, uint32_t type, uint64_t offset, struct hf_s
 			m = go_member_at(go, row, offset);
 			if (!m)
 				return;
-			if (!hidden)
+			if (!hidden && !is_unwritten(go, type))
 				hf_str_addf(ret, ".%s", *m->name ? m->name : "_");
 			offset -= m->offset;
 			type = m->type;
@@ -78,7 +89,7 @@ void go_path_name(struct go *go, uint32_t type, uint64_t offset, struct hf_str *
 	uint32_t inner;
 	uint64_t rest;
 
-	walk_path(go, type, offset, ret, &inner, &rest);
+	go_path_walk(go, type, offset, ret, &inner, &rest);
 }
 
 /* The path to a pointer's slot, with the dynamic type where it is an interface's data word. word: what stands before the
@@ -88,7 +99,10 @@ static void add_slot_path(struct go *go, uint32_t type, uint64_t offset, uint64_
 	uint32_t inner;
 	uint64_t rest;
 
-	walk_path(go, type, offset, ret, &inner, &rest);
+	go_path_walk(go, type, offset, ret, &inner, &rest);
+	if (offset == 8 && go_type_get(go, inner)->kind == GO_KIND_UNSAFE_POINTER &&
+	    !strcmp(go_type_name(go, type), "sync.eface"))
+		add_assertion(go, go_type_get(go, GO_NO_TYPE), word, ret);
 	if (go_type_get(go, inner)->kind == GO_KIND_INTERFACE && rest == 8)
 		add_assertion(go, go_type_get(go, inner), word, ret);
 }
@@ -355,9 +369,9 @@ struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t ad
 		uint64_t size = go_type_get(go, row->elem)->size;
 
 		hf_str_addf(ret, "[%" PRIu64 "]", offset / size);
-		walk_path(go, row->elem, offset % size, ret, &inner, &rest);
+		go_path_walk(go, row->elem, offset % size, ret, &inner, &rest);
 	} else if (row->shape == GO_SHAPE_VALUE && type && offset < row->size) {
-		walk_path(go, type, offset, ret, &inner, &rest);
+		go_path_walk(go, type, offset, ret, &inner, &rest);
 	} else {
 		rest = offset;
 	}
@@ -376,7 +390,7 @@ static uint64_t word_before(struct go *go, uint64_t slot)
 	return hf_err_ignore(hf_target_read_u64(go->t, slot - 8, &word)) ? 0 : word;
 }
 
-static void add_place_name(struct go *go, uint64_t addr, struct hf_str *name)
+void go_place_name(struct go *go, uint64_t addr, struct hf_str *name)
 {
 	struct hf_symbol symbol;
 	const struct hf_module *module = hf_syms_find_module(go->syms, addr);
@@ -400,7 +414,7 @@ static struct hf_err *place_name(struct go *go, uint64_t slot, struct hf_str *na
 	uint32_t dynamic;
 
 	if (!hf_syms_symbol_at(go->syms, slot, &symbol) || !symbol.is_object || slot < symbol.addr) {
-		add_place_name(go, slot, name);
+		go_place_name(go, slot, name);
 		return NULL;
 	}
 	hf_str_add(name, symbol.name);
@@ -423,8 +437,15 @@ static struct hf_err *global_name(struct go *go, const struct hf_found_root *roo
 	uint32_t type;
 
 	HF_TRY(hf_syms_variables(go->syms, &variables, &n));
-	if (root->owner >= n)
-		return place_name(go, root->slot, name, via);
+	if (root->owner >= n) {
+		struct go_static at;
+
+		HF_TRY(go_static_find(go, root->slot, name, via, &at));
+		if (!name->n)
+			return place_name(go, root->slot, name, via);
+		add_slot_path(go, at.type, at.offset, word_before(go, root->slot), via);
+		return NULL;
+	}
 	hf_str_add(name, variables[root->owner].name);
 	type = go_type_of_dwarf(go, variables[root->owner].type);
 	add_slot_path(go, type, root->slot - variables[root->owner].addr, word_before(go, root->slot), via);

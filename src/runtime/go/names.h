@@ -7,6 +7,22 @@
 /* Appends the path to `offset` in a value of a type: ".a.b[3]". Nothing where the type is unknown or the offset 0 of a
  * scalar. */
 void go_path_name(struct go *go, uint32_t type, uint64_t offset, struct hf_str *ret);
+/* The same; *ret_type: the innermost scalar's type, *ret_offset: where in it. */
+void go_path_walk(struct go *go, uint32_t type, uint64_t offset, struct hf_str *ret, uint32_t *ret_type,
+		  uint64_t *ret_offset);
+/* Where in a variable something stands: in a value of a type, at an offset. */
+struct go_static {
+	uint32_t type;
+	uint64_t offset;
+};
+/* The variable that addr stands in, or that leads there through variables without names: what the compiler lays out for
+ * `var p = &T{...}`. Appends its name, and the way to where the value at addr begins (nothing for the variable itself);
+ * name stays empty where there is none. Cost: a pass over the program's data, once. */
+struct hf_err *go_static_find(struct go *go, uint64_t addr, struct hf_str *name, struct hf_str *path,
+			      struct go_static *ret) HF_CHECKED;
+void go_statics_destroy(struct go *go);
+/* Appends what stands at a static address: "main.cache+8", by section without symbols. */
+void go_place_name(struct go *go, uint64_t addr, struct hf_str *name);
 /* Appends a value as a key is written: "text", 42, {1, 2}. bytes: local; len: that are there; at: where they stand in the
  * target, 0: unknown. Strings are cut at 64. */
 void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *bytes, uint64_t len,

@@ -1,6 +1,6 @@
 /* What holds objects from outside the heap: globals, specials of spans, the queues of finalizers and cleanups.
  * Source: Go 1.20-1.27 runtime/mgcmark.go, markroot and markrootSpans. */
-#include "go.h"
+#include "pools.h"
 
 #define QUEUE_BLOCKS (1u << 16) /* of 4 KiB */
 
@@ -195,6 +195,15 @@ static uint32_t owner_of(struct globals *g, uint64_t slot)
 	return GO_OWNER_SECTION | (uint32_t)(slot / 8 % GO_OWNER_SECTION);
 }
 
+struct hf_err *go_global_owner(struct go *go, uint64_t slot, uint32_t *ret)
+{
+	struct globals g = {.go = go};
+
+	HF_TRY(hf_syms_variables(go->syms, &g.variables, &g.n));
+	*ret = owner_of(&g, slot);
+	return NULL;
+}
+
 static struct hf_err *section_roots(struct globals *g, uint64_t start, uint64_t end, uint64_t mask,
 				    uint64_t bits)
 {
@@ -318,7 +327,10 @@ struct hf_err *go_late_roots(struct hf_runtime *rt, const uint8_t *live, hf_root
 	struct go *go = (struct go *)rt;
 	struct late l = {.go = go, .fn = fn, .arg = arg};
 
-	*ret_n = 0;
+	/* What pools hold is live, whatever finalizers it has. */
+	HF_TRY(go_pools_late_roots(go, live, fn, arg, ret_n));
+	if (*ret_n)
+		return NULL;
 	for (uint32_t i = 0; i < go->specials.n; i++) {
 		struct go_special_record *s = &go->specials.at[i];
 		uint32_t block = s->kind == GO_SPECIAL_FINALIZER ? go_find_block(go, s->object) : HF_NO_BLOCK;

@@ -1,5 +1,5 @@
 /* The pointers of blocks: from the span's bitmap, the type header, the large type or (1.20, 1.21) the arena's bitmap. */
-#include "types.h"
+#include "pools.h"
 
 #define SPANS_A_CHUNK 256
 
@@ -193,6 +193,8 @@ static struct hf_err *scan_span(struct go *go, const struct go_span *span, struc
 			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
 			hf_graph_begin_block(chunk);
+			if (go_is_pool_list(go->pools, chunk->first_block + chunk->at - 1))
+				continue;
 			if (bytes && !is_unfinished(go, span, slot))
 				emit_slot(go, span, bytes, slot, collect_edge, &c);
 			if (c.err)

@@ -1,3 +1,4 @@
+#include "pools.h"
 #include "types_private.h"
 
 #define STEPS_MAX (4 * GO_MEMBERS_MAX)
@@ -332,7 +333,7 @@ static bool is_reflect_value(struct go *go, uint32_t id, const struct go_type *t
  * Source: Go 1.20-1.27 sync/pool.go. */
 static bool is_pool(struct go *go, uint32_t id, const struct go_type *type, uint32_t *ret_local)
 {
-	if (type->members_n < 5 || strcmp(go_type_name(go, id), "sync.Pool"))
+	if (type->members_n < 5 || !go_type_is_pool(go, id))
 		return false;
 	*ret_local = go_type_of_dwarf(go, hf_syms_find_type(go->syms, "sync.poolLocal"));
 	return *ret_local != GO_NO_TYPE;

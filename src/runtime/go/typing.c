@@ -141,7 +141,7 @@ void go_offer_closure(struct typing *t, uint64_t value)
 	go_offer(t, value, go_type_shape(t->go, GO_SHAPE_CLOSURE, 0, code), 0);
 }
 
-static void visit_interface(struct typing *t, uint32_t dynamic, const uint8_t *data, unsigned depth)
+void go_visit_interface(struct typing *t, uint32_t dynamic, const uint8_t *data, unsigned depth)
 {
 	const struct go_type *type = go_type_get(t->go, dynamic);
 
@@ -213,10 +213,10 @@ void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p,
 			 hf_max(hf_load_u64(at + 8), (uint64_t)1));
 		break;
 	case GO_SLOT_EFACE:
-		visit_interface(t, go_eface_type(t->go, value), at + 8, depth);
+		go_visit_interface(t, go_eface_type(t->go, value), at + 8, depth);
 		break;
 	case GO_SLOT_IFACE:
-		visit_interface(t, go_iface_type(t->go, value), at + 8, depth);
+		go_visit_interface(t, go_iface_type(t->go, value), at + 8, depth);
 		break;
 	case GO_SLOT_MAP:
 		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_MAP, slot->type, 0), map_header_size(t->go));

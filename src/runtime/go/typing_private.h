@@ -69,6 +69,8 @@ void go_visit_special(struct typing *t, const struct go_special_record *s);
 struct hf_err *go_type_reflect_names(struct typing *t) HF_CHECKED; /* when all else has its type */
 /* Offers all that a value, or one slot of it, leads to. */
 void go_visit_value(struct typing *t, uint32_t type, struct place p, unsigned depth);
+/* The data word of an interface that holds a value of this type. */
+void go_visit_interface(struct typing *t, uint32_t dynamic, const uint8_t *data, unsigned depth);
 void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p, unsigned depth);
 /* The same of what is no plain value. */
 void go_visit_shape(struct typing *t, uint32_t id, struct place p);

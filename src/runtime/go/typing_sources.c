@@ -1,5 +1,6 @@
 /* Where types come from: headers, variables, stacks, finalizers. */
 #include "infer.h"
+#include "pools.h"
 
 #define SPILL_SLOTS 65536 /* words of a frame that are looked at; a power of two */
 
@@ -266,6 +267,29 @@ static void type_specials(struct typing *t)
 		go_offer_closure(t, g->ctxt);
 }
 
+/* What waits in pools is of the type that they have it by. The pools themselves may stand in variables that have no
+ * name. */
+static void type_pools(struct typing *t)
+{
+	struct go *go = t->go;
+	uint32_t pool_type = go_type_of_dwarf(go, hf_syms_find_type(go->syms, "sync.Pool"));
+	uint64_t size = go_type_get(go, pool_type)->size;
+	const void *p;
+
+	if (!go->pools)
+		return;
+	for (size_t i = 0; i < go->pools->pools.n && size && !t->err; i++)
+		if (!hf_err_ignore(hf_target_get(go->t, go->pools->pools.at[i].addr, size, &t->scratch, &p)))
+			go_visit_value(t, pool_type, (struct place){p, size}, 0);
+	for (size_t i = 0; i < go->pools->items.n && !t->err; i++) {
+		uint8_t data[8];
+
+		memcpy(data, &go->pools->items.at[i].addr, sizeof(data));
+		t->slots = 64;
+		go_visit_interface(t, go->pools->items.at[i].type, data, 0);
+	}
+}
+
 /* Blocks that nothing live points to, but whose header names a type, may type other garbage. */
 static void queue_dead(struct typing *t, const uint8_t *live)
 {
@@ -290,6 +314,7 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 	if (!err)
 		err = type_stacks(&t);
 	type_specials(&t);
+	type_pools(&t);
 	if (!err && !hf_syms_has_dwarf(go->syms))
 		err = go_infer_types(&t, live, false);
 	if (!err)

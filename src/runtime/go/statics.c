@@ -1,0 +1,175 @@
+/* Variables that have no name of their own: what the compiler lays out for `var p = &T{...}`, or for the array behind a
+ * slice. They are called after the variable that leads to them. */
+#include "names.h"
+
+#include <stdlib.h>
+
+#define LEVELS_MAX 4
+
+struct lead {
+	uint64_t value, slot;
+	bool named; /* the slot stands in a variable */
+};
+
+struct go_statics {
+	HF_VEC(struct lead) leads; /* to static data outside of variables; ascending by value */
+};
+
+/* ---- what leads to static data ------------------------------------------------------------------------------------- */
+
+static bool in_data(const struct go *go, uint64_t addr)
+{
+	hf_vec_each(&go->modules, m)
+		if ((addr >= m->data && addr < m->edata) || (addr >= m->bss && addr < m->ebss) ||
+		    (addr >= m->noptrdata && addr < m->enoptrdata) ||
+		    (addr >= m->noptrbss && addr < m->enoptrbss))
+			return true;
+	return false;
+}
+
+static struct hf_err *add_leads(struct go *go, uint64_t start, uint64_t end, uint64_t mask, uint64_t bits)
+{
+	struct hf_scratch data = {0}, masks = {0};
+	struct hf_variable variable;
+	const void *words, *m;
+	struct hf_err *err = NULL;
+
+	bits = end > start ? hf_min(bits, (end - start) / 8) : 0;
+	if (!bits || hf_err_ignore(hf_target_get(go->t, mask, (size_t)(bits + 7) / 8, &masks, &m)) ||
+	    hf_err_ignore(hf_target_get(go->t, start, (size_t)bits * 8, &data, &words)))
+		bits = 0;
+	for (uint64_t i = 0; i < bits && !err; i++) {
+		struct lead lead = {.value = hf_load_u64((const uint8_t *)words + i * 8),
+				    .slot = start + i * 8};
+
+		if (!(((const uint8_t *)m)[i / 8] >> (i % 8) & 1) || !in_data(go, lead.value) ||
+		    hf_syms_variable_at(go->syms, lead.value, &variable))
+			continue;
+		lead.named = hf_syms_variable_at(go->syms, lead.slot, &variable);
+		err = hf_vec_push(&go->statics->leads, lead);
+	}
+	hf_vec_deinit(&data);
+	hf_vec_deinit(&masks);
+	return err;
+}
+
+/* Of slots that lead to one place, one in a variable comes last. */
+static int compare_leads(const void *a, const void *b)
+{
+	const struct lead *x = a, *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	if (x->named != y->named)
+		return x->named ? 1 : -1;
+	return x->slot < y->slot ? 1 : -(x->slot > y->slot);
+}
+
+static struct hf_err *read_leads(struct go *go)
+{
+	if (go->statics)
+		return NULL;
+	go->statics = hf_calloc(1, sizeof(*go->statics));
+	if (!go->statics)
+		return hf_err_nomem();
+	hf_vec_each(&go->modules, m) {
+		HF_TRY(add_leads(go, m->data, m->edata, m->datamask, m->datamask_n));
+		HF_TRY(add_leads(go, m->bss, m->ebss, m->bssmask, m->bssmask_n));
+	}
+	if (go->statics->leads.n)
+		qsort(go->statics->leads.at, go->statics->leads.n, sizeof(*go->statics->leads.at),
+		      compare_leads);
+	return NULL;
+}
+
+void go_statics_destroy(struct go *go)
+{
+	if (go->statics)
+		hf_vec_deinit(&go->statics->leads);
+	hf_free(go->statics);
+	go->statics = NULL;
+}
+
+/* The last that leads to addr or before it. */
+static const struct lead *find_lead(const struct go *go, uint64_t addr)
+{
+	size_t low = 0, high = go->statics->leads.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (go->statics->leads.at[middle].value <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &go->statics->leads.at[low - 1] : NULL;
+}
+
+/* ---- the way there ------------------------------------------------------------------------------------------------------ */
+
+/* Follows a slot in the value at `base` to the value that it leads to, which must reach to addr. */
+static bool follow(struct go *go, const struct lead *lead, uint64_t addr, struct go_static *at,
+		   struct hf_str *path)
+{
+	const struct go_type *row;
+	uint32_t inner;
+	uint64_t rest, size, n = 1;
+
+	if (at->offset >= go_type_get(go, at->type)->size)
+		return false;
+	go_path_walk(go, at->type, at->offset, path, &inner, &rest);
+	row = go_type_get(go, inner);
+	if (rest || (row->kind != GO_KIND_POINTER && row->kind != GO_KIND_SLICE))
+		return false;
+	if (row->kind == GO_KIND_SLICE && hf_err_ignore(hf_target_read_u64(go->t, lead->slot + 16, &n)))
+		return false;
+	size = go_type_get(go, row->elem)->size;
+	if (!size || (addr - lead->value) / size >= n)
+		return false;
+	*at = (struct go_static){.type = row->elem, .offset = (addr - lead->value) % size};
+	if (row->kind == GO_KIND_SLICE)
+		hf_str_addf(path, "[%" PRIu64 "]", (addr - lead->value) / size);
+	return true;
+}
+
+static void begin(struct go *go, const struct hf_variable *v, uint64_t addr, struct go_static *ret)
+{
+	*ret = (struct go_static){.type = go_type_of_dwarf(go, v->type), .offset = addr - v->addr};
+}
+
+struct hf_err *go_static_find(struct go *go, uint64_t addr, struct hf_str *name, struct hf_str *path,
+			      struct go_static *ret)
+{
+	const struct lead *leads[LEVELS_MAX];
+	struct hf_variable variable;
+	struct hf_symbol symbol;
+	struct hf_str way = {0};
+	unsigned n = 0;
+	bool found;
+
+	found = hf_syms_variable_at(go->syms, addr, &variable);
+	/* A symbol is a name, but for the compiler's own. */
+	if (!found && hf_syms_symbol_at(go->syms, addr, &symbol) && symbol.is_object &&
+	    addr - symbol.addr < symbol.size && !strstr(symbol.name, "..stmp_"))
+		return NULL;
+	if (!found)
+		HF_TRY(read_leads(go));
+	for (uint64_t at = addr; !found && n < LEVELS_MAX; at = leads[n++]->slot) {
+		leads[n] = find_lead(go, at);
+		if (!leads[n])
+			return NULL;
+		found = hf_syms_variable_at(go->syms, leads[n]->slot, &variable);
+	}
+	if (!found)
+		return NULL;
+	begin(go, &variable, n ? leads[n - 1]->slot : addr, ret);
+	for (unsigned i = n; i-- > 0 && found;)
+		found = follow(go, leads[i], i ? leads[i - 1]->slot : addr, ret, &way);
+	if (found) {
+		hf_str_add(name, variable.name);
+		hf_str_add(path, hf_str_get(&way));
+	}
+	hf_str_deinit(&way);
+	return NULL;
+}
