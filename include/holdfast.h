@@ -288,6 +288,7 @@ struct hf_step {
 	const char *
 		via; /* the field, index or key that leads on from here: ".Payload", "[63]", "[\"key\"]"; "" for the
 			     last, and inside a map or the like */
+	const char *tags; /* what that field is on the wire, by its tag: "thrift 2: body", "json: body"; "" */
 };
 struct hf_chain {
 	const char *root_kind;       /* "global", "goroutine", "finalizer"... */
@@ -355,10 +356,18 @@ struct hf_top {
 	uint64_t left_out, left_out_bytes; /* rows beyond limit, and theirs */
 	uint64_t total_count, total_bytes;
 	uint64_t sample_rate; /* by site: bytes of allocations between two samples; else 0 */
+	const char *field;    /* what hf_top_field was asked: "can.Frame.ID"; NULL otherwise */
+	const char *tags;     /* what that field is on the wire: "thrift 2: body"; "" */
 };
 /* limit  rows at most; 0: all.     Errors: TARGET (by site: it does not sample its allocations; says what to do) */
 HF_API struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, const struct hf_top **ret)
 	HF_CHECKED;
+/* The live objects of a type by the value of a field: "can.Frame.ID", "main.Request.Header.Tenant" (pointers on the way are
+ * followed); fields by their names in Go, on the wire, or as Field2. Rows: most retained bytes first; retained: by the
+ * objects of a row together. total: of all objects of the type.
+ * Errors: USAGE (no such type or field; none lives; it is text, and show_values is not set) */
+HF_API struct hf_err *hf_top_field(struct hf_session *s, const char *field, size_t limit,
+				   const struct hf_top **ret) HF_CHECKED;
 
 /* ---- dominators: the tree of who alone holds what --------------------------------------------------------------- */
 
@@ -448,6 +457,38 @@ struct hf_spans {
 };
 /* limit  rows of large at most; 0: all.     Errors: UNSUPPORTED (the runtime has no spans) */
 HF_API struct hf_err *hf_spans(struct hf_session *s, size_t limit, const struct hf_spans **ret) HF_CHECKED;
+
+/* ---- slack: what small views keep of larger blocks ------------------------------------------------------------------ */
+
+struct hf_slack_row {
+	const char *
+		holder; /* where the views stand: "main.headers[*]", "main.Session.Payload", "main.worker.buf" */
+	const char *
+		kind; /* "sub-slice", "substring", "interior pointer", "capacity", "map", "channel": of most of it */
+	uint64_t count;                 /* blocks that it keeps more of than anything sees; maps; channels */
+	uint64_t views;                 /* that it has on these blocks */
+	uint64_t shared_views;          /* that others have on them, too */
+	const char *const *shared_with; /* where some of those stand */
+	size_t shared_with_n;
+	uint64_t wasted_bytes;   /* of the blocks, what no view of anyone sees */
+	uint64_t capacity_bytes; /* of these, what lies in the capacity of a slice, beyond its length */
+	uint64_t visible_bytes;  /* of the blocks, what views see */
+	uint64_t
+		block_bytes; /* of the blocks, without what rounding adds; of the tables of maps, buffers of channels */
+	uint64_t hidden_pointers; /* to objects, in the bytes that are wasted */
+	uint64_t hidden_bytes;    /* what these alone keep: it would be garbage without them */
+	uint64_t addr;            /* of the block that wastes most */
+};
+struct hf_slack {
+	const struct hf_slack_row
+		*rows; /* most wasted bytes first; a block is in one row, that of most of its views */
+	size_t n;
+	uint64_t left_out, left_out_bytes;   /* rows beyond limit, and what they waste */
+	uint64_t wasted_bytes, hidden_bytes; /* of all rows */
+	uint64_t total_bytes;                /* of all live objects */
+};
+/* limit  rows at most; 0: all.     Errors: UNSUPPORTED (a runtime whose pointers do not tell what they see) */
+HF_API struct hf_err *hf_slack(struct hf_session *s, size_t limit, const struct hf_slack **ret) HF_CHECKED;
 
 /* ---- goroutines -------------------------------------------------------------------------------------------------- */
 
@@ -677,7 +718,7 @@ struct hf_report_options {
 	const char *ask; /* text: how the user names the target in commands: "-p 1234"; "": not at all */
 };
 /* Renders the result of a command ("overview", "memstats", "info", "why", "top", "dominators", "spans",
- * "goroutines", "snap", "export", "page", "pools") as one
+ * "goroutines", "snap", "export", "page", "pools", "slack") as one
  * string, ending in a newline. ret  caller frees with hf_text_free.     Errors: NOMEM, USAGE (no such command) */
 HF_API struct hf_err *hf_report(const char *command, const struct hf_head *head, const void *result,
 				const struct hf_report_options *options, char **ret) HF_CHECKED;

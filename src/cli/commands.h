@@ -8,8 +8,8 @@
 /* The rows, in the order of the help. The first is what is asked where no verb is given. */
 #define HF_COMMANDS(X)                                                                                       \
 	X(page)                                                                                              \
-	X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(pools) X(spans) X(memstats) X(snap)  \
-		X(export)
+	X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(pools) X(slack) X(spans) X(memstats) \
+		X(snap) X(export)
 
 /* What was asked, apart from the target. */
 struct hf_args {
@@ -20,6 +20,7 @@ struct hf_args {
 	uint64_t min_bytes; /* HF_UNKNOWN: as min_share says */
 	double min_share;
 	enum hf_top_by by;
+	const char *field;  /* of --by field:TYPE.FIELD; NULL: by says it */
 	const char *output; /* NULL: not given */
 	enum hf_profile_kind profile;
 	enum hf_export_format format;

@@ -20,7 +20,8 @@
 	X(DEPTH, "depth", 0, "N", HF_TAKES_DEPTH, "N levels of the tree, 1 to 100 (default 5)")              \
 	X(MIN, "min", 0, "SIZE", HF_TAKES_MIN,                                                               \
 	  "sum up what is below SIZE: 64K, 1.5MiB, 0.1% (default 1% of the tree)")                           \
-	X(BY, "by", 0, "KEY", HF_TAKES_BY, "group by KEY: type, root, goroutine, object or site")            \
+	X(BY, "by", 0, "KEY", HF_TAKES_BY,                                                                   \
+	  "group by KEY: type, root, goroutine, object, site, field:TYPE.FIELD")                             \
 	X(FILTER, "filter", 0, "REGEX", HF_TAKES_FILTER,                                                     \
 	  "those with a function on the stack, or a creator, that REGEX matches")                            \
 	X(OUTPUT, "output", 'o', "FILE", HF_TAKES_OUTPUT, "write to FILE")                                   \
@@ -74,8 +75,9 @@ static struct hf_err *parse_number(const char *option, const char *text, uint64_
 	return NULL;
 }
 
-static struct hf_err *parse_by(const char *text, enum hf_top_by *ret)
+static struct hf_err *parse_by(const char *text, struct hf_args *args)
 {
+	static const char field[] = "field:";
 	static const struct {
 		const char *name;
 		enum hf_top_by by;
@@ -87,10 +89,15 @@ static struct hf_err *parse_by(const char *text, enum hf_top_by *ret)
 
 	for (size_t i = 0; i < HF_LEN(keys); i++)
 		if (strcmp(text, keys[i].name) == 0) {
-			*ret = keys[i].by;
+			args->by = keys[i].by;
 			return NULL;
 		}
-	return hf_err(HF_USAGE, "--by takes type, root, goroutine, object or site, not '%s'", text);
+	if (!strncmp(text, field, strlen(field)) && text[strlen(field)]) {
+		args->field = text + strlen(field);
+		return NULL;
+	}
+	return hf_err(HF_USAGE,
+		      "--by takes type, root, goroutine, object, site or field:TYPE.FIELD, not '%s'", text);
 }
 
 static struct hf_err *parse_format(const char *text, enum hf_export_format *ret)
@@ -201,7 +208,7 @@ static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const ch
 	case OPTION_MIN:
 		return parse_min(text, &cli->args);
 	case OPTION_BY:
-		return parse_by(text, &cli->args.by);
+		return parse_by(text, &cli->args);
 	case OPTION_FILTER:
 		cli->args.filter = text;
 		break;

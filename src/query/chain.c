@@ -30,11 +30,15 @@ struct hf_err *hf_chain_fill(struct hf_session *s, const void *result, uint32_t 
 		steps[i] = (struct hf_step){.addr = block.addr,
 					    .size = block.size,
 					    .via = "",
+					    .tags = "",
 					    .type = hf_block_type_name(s, result, path[i])};
 		if (i + 1 == n)
 			break;
 		err = ops->edge_name(s->rt, path[i], path[i + 1], s->options.redact, &via);
 		steps[i].via = hf_result_take_str(result, &via);
+		if (!err && ops->edge_tags)
+			err = ops->edge_tags(s->rt, path[i], path[i + 1], &via);
+		steps[i].tags = hf_result_take_str(result, &via);
 	}
 	return err;
 }

@@ -193,6 +193,8 @@ void hf_session_head(const struct hf_session *s, struct hf_head *ret)
 	ret->warnings_n = t->warnings.n;
 }
 
+#define VALUES_MAX 32768 /* bytes of a block whose text --show-values shows */
+
 /* ---- loading --------------------------------------------------------------------------------------------------- */
 
 /* What a program that no runtime of ours knows looks like, by what it has mapped. */
@@ -250,6 +252,8 @@ static struct hf_err *capture(struct hf_session *s)
 {
 	struct hf_err *err;
 
+	s->rt->heads = s->heads;
+	s->rt->values_max = hf_max(s->values_max, s->options.show_values ? (uint64_t)VALUES_MAX : 0);
 	err = s->rt->ops->prepare && s->t->ops->stop ? s->rt->ops->prepare(s->rt) : NULL;
 	if (hf_err_code(err) == HF_INTERRUPTED || hf_err_code(err) == HF_NOMEM)
 		return err;

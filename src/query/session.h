@@ -22,6 +22,10 @@ struct hf_session {
 	struct hf_options options;
 	bool loaded; /* captured, walked and marked */
 	bool typed;
+	/* What the question needs of blocks without pointers, where not yet loaded: all of those up to this size; the start of
+	 * large ones. */
+	uint64_t values_max;
+	bool heads;
 	uint32_t *
 		parent; /* nearest.c: on the shortest way from a root; HF_NO_BLOCK where a root holds it, or it is garbage */
 	uint32_t *nearest;     /* the root at the start of that way; UINT32_MAX: garbage */

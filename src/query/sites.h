@@ -2,10 +2,7 @@
 #ifndef HF_SITES_H
 #define HF_SITES_H
 
-#include "../base/vec.h"
-#include "session.h"
-
-typedef HF_VEC(struct hf_row) hf_rows;
+#include "top.h"
 
 /* Loads the session. Errors: TARGET (there are no samples; says what to do), UNSUPPORTED (the runtime takes none) */
 struct hf_err *hf_sites_check(struct hf_session *s) HF_CHECKED;

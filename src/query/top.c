@@ -1,13 +1,10 @@
 /* top: what there is most of. */
-#include "retained.h"
 #include "sites.h"
+#include "top.h"
 
-#include "../base/vec.h"
 #include "../base/workers.h"
 
 #include <stdlib.h>
-
-typedef hf_rows rows_vec;
 
 static int compare_names(const void *a, const void *b)
 {
@@ -29,8 +26,7 @@ static int compare_retained(const void *a, const void *b)
 						      : compare_bytes(a, b);
 }
 
-/* Rows of one name become one; sorted, cut at the limit. */
-static struct hf_err *finish(struct hf_top *result, rows_vec *rows, enum hf_top_by by, size_t limit)
+struct hf_err *hf_top_finish(struct hf_top *result, hf_rows *rows, bool by_bytes, size_t limit)
 {
 	struct hf_row *kept;
 	size_t n = 0;
@@ -48,8 +44,7 @@ static struct hf_err *finish(struct hf_top *result, rows_vec *rows, enum hf_top_
 	}
 	rows->n = n;
 	if (n)
-		qsort(rows->at, n, sizeof(*rows->at),
-		      by == HF_TOP_BY_TYPE || by == HF_TOP_BY_SITE ? compare_bytes : compare_retained);
+		qsort(rows->at, n, sizeof(*rows->at), by_bytes ? compare_bytes : compare_retained);
 	result->n = limit ? hf_min(limit, n) : n;
 	for (size_t i = result->n; i < n; i++) {
 		result->left_out++;
@@ -64,7 +59,7 @@ static struct hf_err *finish(struct hf_top *result, rows_vec *rows, enum hf_top_
 	return NULL;
 }
 
-static struct hf_err *by_type(struct hf_session *s, struct hf_top *result, rows_vec *rows)
+static struct hf_err *by_type(struct hf_session *s, struct hf_top *result, hf_rows *rows)
 {
 	uint32_t n = s->rt->ops->types(s->rt);
 	_free_ struct hf_row *all = hf_calloc(n, sizeof(*all));
@@ -116,7 +111,7 @@ static bool is_goroutine(uint8_t kind)
 }
 
 /* Bytes and count are of what a holder alone holds, so that the rows add up to all that is live. */
-static struct hf_err *by_root(struct hf_session *s, bool goroutines, rows_vec *rows)
+static struct hf_err *by_root(struct hf_session *s, bool goroutines, hf_rows *rows)
 {
 	struct hf_row shared;
 
@@ -175,7 +170,7 @@ static void keep_if_large(struct largest *l, uint32_t v)
 	}
 }
 
-static struct hf_err *by_object(struct hf_session *s, struct hf_top *result, size_t limit, rows_vec *rows)
+static struct hf_err *by_object(struct hf_session *s, struct hf_top *result, size_t limit, hf_rows *rows)
 {
 	struct largest l = {.cap = limit && limit < s->graph->blocks ? limit : s->graph->blocks};
 	_free_ uint32_t *at = hf_malloc(l.cap * sizeof(*at));
@@ -204,7 +199,7 @@ static struct hf_err *by_object(struct hf_session *s, struct hf_top *result, siz
 }
 
 /* Of sites: what all samples in use stand for. */
-static void set_site_totals(struct hf_session *s, const rows_vec *rows, struct hf_top *result)
+static void set_site_totals(struct hf_session *s, const hf_rows *rows, struct hf_top *result)
 {
 	const char *why_not;
 
@@ -227,7 +222,7 @@ static void set_totals(struct hf_session *s, struct hf_top *result)
 struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, const struct hf_top **ret)
 {
 	struct hf_top *result = NULL;
-	rows_vec rows = {0};
+	hf_rows rows = {0};
 	struct hf_err *err;
 
 	if (by == HF_TOP_BY_SITE)
@@ -245,7 +240,7 @@ struct hf_err *hf_top(struct hf_session *s, enum hf_top_by by, size_t limit, con
 	if (!err && by == HF_TOP_BY_SITE)
 		set_site_totals(s, &rows, result);
 	if (!err)
-		err = finish(result, &rows, by, limit);
+		err = hf_top_finish(result, &rows, by == HF_TOP_BY_TYPE || by == HF_TOP_BY_SITE, limit);
 	hf_vec_deinit(&rows);
 	if (err) {
 		hf_result_free(result);

@@ -19,6 +19,7 @@ static const struct {
 	{"top", hf_text_top, hf_json_top},
 	{"dominators", hf_text_dominators, hf_json_dominators},
 	{"spans", hf_text_spans, hf_json_spans},
+	{"slack", hf_text_slack, hf_json_slack},
 	{"goroutines", hf_text_goroutines, hf_json_goroutines},
 	{"pools", hf_text_pools, hf_json_pools},
 	{"snap", hf_text_snap, hf_json_snap},

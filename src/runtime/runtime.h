@@ -198,6 +198,45 @@ struct hf_runtime_stats {
 	size_t deps_n;
 };
 
+/* The way from the start of a block to a value in it, or behind pointers in it. */
+#define HF_FIELD_STEPS 8
+struct hf_field_way {
+	uint32_t type; /* of the value, the runtime's own */
+	bool is_text;  /* it may show contents of strings or bytes */
+	unsigned n;    /* steps: at the end of each but the last stands a pointer, which is followed */
+	uint64_t offset[HF_FIELD_STEPS];
+	const char
+		*tags; /* what the field is on the wire: "thrift 2: body"; ""; lives as long as the runtime */
+};
+
+/* How far a pointer sees into the block that it leads to. */
+enum hf_view_kind {
+	HF_VIEW_WHOLE,   /* all of it, as far as can be told */
+	HF_VIEW_POINTER, /* one value in it */
+	HF_VIEW_STRING,
+	HF_VIEW_SLICE,
+	HF_VIEW_MAP,  /* a map, all of it; its tables have room that nothing uses */
+	HF_VIEW_CHAN, /* the same of a channel's buffer */
+	HF_VIEW_LONE, /* it begins at start, where it ends is not known: a slice's pointer without its length */
+};
+struct hf_view {
+	enum hf_view_kind kind;
+	uint32_t block;      /* that it sees */
+	uint32_t from;       /* the block that it stands in; UINT32_MAX: a root */
+	uint64_t slot;       /* where its pointer stands; 0: a register */
+	uint64_t start, end; /* what it sees; empty for MAP and CHAN, only start for WHOLE and LONE */
+	uint64_t reach;      /* how far it may come to see: the end of a slice's capacity; else end */
+	uint64_t spare, of;  /* MAP, CHAN: bytes that nothing uses, of how many */
+};
+typedef struct hf_err *hf_view_fn(void *arg, const struct hf_view *view);
+
+/* A place in blocks, whatever the block and the indexes on the way. */
+struct hf_view_place {
+	uint32_t type; /* the runtime's own, with offset: equal for places of one name */
+	uint64_t offset;
+	bool open; /* it has no name of its own: its name goes on behind the name of what leads to the block */
+};
+
 struct hf_runtime_ops {
 	const char *name;
 	/* Is it in the target? Cheap; reads files. */
@@ -242,9 +281,40 @@ struct hf_runtime_ops {
 	/* How block `from` leads to `to`: ".field", "[3]", "[\"key\"]"; nothing where inside a map or the like. */
 	struct hf_err *(*edge_name)(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact,
 				    struct hf_str *ret);
+	/* What the field that edge_name names last is on the wire, by its tag: "thrift 2: body"; nothing where there is none.
+	 * May be NULL. */
+	struct hf_err *(*edge_tags)(struct hf_runtime *rt, uint32_t from, uint32_t to, struct hf_str *ret);
+	/* Finds a field of a type by its path ("Header.Tenant"), of Go's or of wire names. May be NULL, with field_value.
+	 * Errors: USAGE (no such field: says which there are) */
+	struct hf_err *(*find_field)(struct hf_runtime *rt, uint32_t type, const char *path,
+				     struct hf_field_way *ret);
+	/* The value of a field of a block, as text: 42, true, "acme", nil, len 3. */
+	struct hf_err *(*field_value)(struct hf_runtime *rt, uint32_t block, const struct hf_field_way *way,
+				      struct hf_str *ret);
 	/* Where addr stands in block: ".Payload[3]", "+24"; nothing at its start. */
 	struct hf_err *(*offset_name)(struct hf_runtime *rt, uint32_t block, uint64_t addr,
 				      struct hf_str *ret);
+	/* Calls fn for each pointer of live blocks to a block; types must be known. A round ends with it: what is told once a
+	 * round (MAP, CHAN) may have been told by root_view before. May be NULL, as all that follows on views: it is then
+	 * not known what pointers see. */
+	struct hf_err *(*views)(struct hf_runtime *rt, const uint8_t *live, hf_view_fn *fn, void *arg);
+	/* The same for one root. */
+	struct hf_err *(*root_view)(struct hf_runtime *rt, const struct hf_found_root *root,
+				    struct hf_view *ret);
+	/* The part of a block that a program asked for, given that it asked for all up to reach: what is beyond, and no more
+	 * than rounding, is left out. */
+	void (*extent)(struct hf_runtime *rt, uint32_t block, uint64_t reach, uint64_t *ret_start,
+		       uint64_t *ret_end);
+	/* Where in a block a slot stands; its name ("main.Session.Payload", "[*].Name" where open); a root's ("main.cache",
+	 * "main.worker.buf"). Indexes and keys are [*]. */
+	void (*place)(struct hf_runtime *rt, uint32_t block, uint64_t slot, struct hf_view_place *ret);
+	struct hf_err *(*place_name)(struct hf_runtime *rt, const struct hf_view_place *place,
+				     struct hf_str *ret);
+	struct hf_err *(*root_place)(struct hf_runtime *rt, const struct hf_found_root *root,
+				     struct hf_str *ret);
+	/* Calls fn for each pointer of a block to a block: where it stands, what it leads to. */
+	struct hf_err *(*pointers)(struct hf_runtime *rt, uint32_t block,
+				   void (*fn)(void *arg, uint64_t slot, uint32_t to), void *arg);
 	/* The root's name ("main.cache", "main.worker goroutine 7 [chan send]") and how it leads on (".items[3]"). */
 	struct hf_err *(*root_name)(struct hf_runtime *rt, const struct hf_found_root *root,
 				    struct hf_str *name, struct hf_str *via);
@@ -302,6 +372,9 @@ struct hf_runtime_ops {
 /* Every runtime embeds this first. */
 struct hf_runtime {
 	const struct hf_runtime_ops *ops;
+	/* Set before prepare: blocks without pointers up to this size are captured, too; of larger ones the start. */
+	uint64_t values_max;
+	bool heads;
 };
 
 /* What samples stand for, at one in `rate` bytes: count objects of bytes together become what was allocated, by

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import harness
-import builds, cores, damage, debuggers, pools, profiles, refusals, safety, sites, stress, trees, truths, typed, waits    # noqa: they register their tests
+import builds, cores, damage, debuggers, pools, profiles, refusals, safety, sites, slack, stress, trees, truths, typed, waits    # noqa: they register their tests
 
 RELEASES = ["go1.20.14", "go1.21.13", "go1.22.12", "go1.23.12", "go1.24.13", "go1.25.12", "go1.26.8", "go1.27.4"]
 

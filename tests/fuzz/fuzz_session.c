@@ -387,6 +387,10 @@ static void ask_all(struct image *image, struct hf_session *s)
 		ASK(s, "spans");
 		ASK(s, "spans", "--json");
 		ASK(s, "memstats");
+		ASK(s, "slack", "--limit", "0");
+		ASK(s, "slack", "--json");
+		ASK(s, "top", "--by", "field:runtime.g.goid");
+		ASK(s, "top", "--json", "--show-values", "--by", "field:runtime.m.curg.waitreason");
 		ASK(s, "goroutines");
 		export_all(s);
 		ASK(s, "pools", "--json");

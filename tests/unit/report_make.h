@@ -18,10 +18,10 @@ static const struct hf_head live_head = {
 };
 
 static const struct hf_step long_type_steps[] = {
-	{0xc000010000, 48, "map[string]*main.Session", ""},
-	{0xc000456000, 64, "main.Session", "[\"session-7\"]"},
-	{0xc000457000, 64, "main.Session", ".Payload"},
-	{0xc0004ab000, 1024, "[]uint8", ""},
+	{0xc000010000, 48, "map[string]*main.Session", "", ""},
+	{0xc000456000, 64, "main.Session", "[\"session-7\"]", ""},
+	{0xc000457000, 64, "main.Session", ".Payload", "thrift 2: payload"},
+	{0xc0004ab000, 1024, "[]uint8", "", ""},
 };
 
 static const struct hf_chain global_chain = {
@@ -130,6 +130,25 @@ static const struct hf_dominator_tree some_dominator_trees[] = {
 };
 static const struct hf_dominator_trees some_dominators = {some_dominator_trees, 1, 3, 10, 30000, 5 << 20};
 static const struct hf_dominator_trees two_dominators = {some_dominator_trees, 2, 100, 3, 30000, 5 << 20};
+
+static const char *const some_others[] = {"main." EVIL, "main.Doc.Author"};
+static const struct hf_slack_row some_slack_rows[] = {
+	{"main.headers[*]", "sub-slice", 32, 32, 0, NULL, 0, 2 << 20, 1 << 20, 512, (2 << 20) + 512, 1000,
+	 3 << 20, 0xc000480000},
+	{"main." EVIL "[*]", "map", 1, 1, 9, some_others, 2, 900, 0, 100, 1000, 0, 0, 0},
+};
+static const struct hf_slack some_slack = {some_slack_rows,  2,       4,      1 << 10,
+					   (2 << 20) + 1924, 3 << 20, 5 << 20};
+static const struct hf_row some_field_rows[] = {
+	{.name = "\"a/b.c\"", .count = 20, .bytes = 3 << 20, .retained_bytes = 4 << 20},
+	{.name = EVIL, .count = 1, .bytes = 1 << 20, .retained_bytes = HF_UNKNOWN},
+};
+static const struct hf_top some_field_top = {.rows = some_field_rows,
+					     .n = 2,
+					     .total_count = 21,
+					     .total_bytes = 4 << 20,
+					     .field = "main.Request.Header.Tenant",
+					     .tags = "thrift 1: tenant" EVIL};
 
 static const struct hf_frame some_frames[] = {
 	{"runtime.gopark", "/go/proc.go", 0x4371ae, 435, true},
@@ -308,6 +327,8 @@ static const struct {
 	{"spans", &some_spans},
 	{"spans", &no_spans},
 	{"memstats", &some_memstats},
+	{"slack", &some_slack},
+	{"top", &some_field_top},
 };
 
 #endif

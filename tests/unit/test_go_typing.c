@@ -167,7 +167,7 @@ Test(go_typing, two_pointers_are_an_interface_where_the_first_is_to_a_type)
 							    .kind = GO_KIND_UNSAFE_POINTER,
 							    .size = 8,
 							    .ptr_bytes = 8});
-	struct go_member members[] = {{"a", word, 0, false}, {"b", word, 8, false}};
+	struct go_member members[] = {{.name = "a", .type = word}, {.name = "b", .type = word, .offset = 8}};
 	uint32_t box = go_types_add(&go, &(struct go_type){.name = "main.box",
 							   .name_tried = true,
 							   .decoded = true,

@@ -189,6 +189,14 @@ Test(report_text, answers_say_what_people_need)
 		{"dominators", &some_dominators, "  ... 40 more\n"},
 		{"dominators", &two_dominators, "\n\n0xc000457000\n\nretained"},
 		{"dominators", &two_dominators, "main.other\n"},
+		{"slack", &some_slack, "2.0 MiB of 5.0 MiB live are kept, but seen or used by nothing"},
+		{"slack", &some_slack, "; pointers in there keep 3.0 MiB more"},
+		{"slack", &some_slack,
+		 "2.0 MiB  2.0 MiB      32  3.0 MiB  sub-slice  0xc000480000  main.headers[*]\n"},
+		{"slack", &some_slack, "... and 4 more, 1.0 KiB together"},
+		{"top", &some_field_top, "21 objects by main.Request.Header.Tenant (thrift 1: tenant"},
+		{"top", &some_field_top, "  \"a/b.c\"\n"},
+		{"why", &some_why, ".Payload (thrift 2: payload)\n"},
 	};
 
 	for (size_t i = 0; i < HF_LEN(parts); i++)
@@ -246,7 +254,7 @@ static char *render_chain(const char *root, const char *root_via, const char *co
 	cr_assert_not_null(steps);
 	for (size_t i = 0; i < n; i++)
 		steps[i] = (struct hf_step){0xc000000000 + i * 64, 64, "main.T",
-					    i + 1 < n ? vias[i % vias_n] : ""};
+					    i + 1 < n ? vias[i % vias_n] : "", ""};
 	text = render("why", &why, NULL);
 	expect_harmless(text, 100);
 	hf_free(steps);

@@ -180,6 +180,8 @@ json_t *hf_json_chain(struct hf_json *j, const struct hf_chain *at)
 		hf_json_set(j, step, "type", hf_json_text(at->steps[i].type));
 		hf_json_set(j, step, "size", hf_json_number(at->steps[i].size));
 		hf_json_set(j, step, "via", hf_json_text(at->steps[i].via));
+		if (at->steps[i].tags && *at->steps[i].tags)
+			hf_json_set(j, step, "tags", hf_json_text(at->steps[i].tags));
 		hf_json_append(j, steps, step);
 	}
 	hf_json_set(j, o, "root", root);
@@ -239,6 +241,10 @@ json_t *hf_json_top(struct hf_json *j, const void *result)
 	hf_json_set(j, o, "total_bytes", hf_json_number(top->total_bytes));
 	if (top->n && top->rows[0].site)
 		hf_json_set(j, o, "sample_rate", hf_json_number(top->sample_rate));
+	if (top->field) {
+		hf_json_set(j, o, "field", hf_json_text(top->field));
+		hf_json_set(j, o, "tags", hf_json_text(top->tags));
+	}
 	return o;
 }
 

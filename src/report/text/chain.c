@@ -151,7 +151,10 @@ static void add_step(struct hf_table *table, const struct hf_step *step)
 	hf_table_add(table, "0x%" PRIx64, step->addr);
 	hf_table_add(table, "%s", hf_show_size(step->size).s);
 	hf_table_add_name(table, "", step->type);
-	hf_table_add(table, "%s", step->via);
+	if (step->tags && *step->tags)
+		hf_table_add(table, "%s (%s)", step->via, step->tags);
+	else
+		hf_table_add(table, "%s", step->via);
 }
 
 void hf_text_chain_steps(struct hf_text *t, size_t indent, const struct hf_chain *chain)

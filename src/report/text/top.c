@@ -34,9 +34,24 @@ void hf_text_rows(struct hf_text *t, size_t indent, const struct hf_top *top, co
 		hf_table_add(&table, "%s", hf_show_count(row->count).s);
 		if (retained)
 			hf_table_add(&table, "%s", hf_show_size(row->retained_bytes).s);
-		hf_table_add_name(&table, "", row->name);
+		if (top->field) /* a value, of which nothing is left out */
+			hf_table_add(&table, "%s", row->name);
+		else
+			hf_table_add_name(&table, "", row->name);
 	}
 	hf_table_print(&table, t, indent);
+}
+
+static void add_field_title(struct hf_text *t, const struct hf_top *top)
+{
+	struct hf_str title = {0};
+
+	hf_str_addf(&title, "%s objects by %s%s%s%s, %s", hf_show_count(top->total_count).s, top->field,
+		    *top->tags ? " (" : "", top->tags, *top->tags ? ")" : "",
+		    hf_show_size(top->total_bytes).s);
+	t->out.failed |= title.failed;
+	hf_text_wrap(t, 0, hf_str_get(&title));
+	hf_str_deinit(&title);
 }
 
 void hf_text_top(struct hf_text *t, const struct hf_head *head, const void *result)
@@ -48,11 +63,14 @@ void hf_text_top(struct hf_text *t, const struct hf_head *head, const void *resu
 		hf_text_sites(t, top);
 		return;
 	}
-	hf_text_line(t, "%s live objects, %s", hf_show_count(top->total_count).s,
-		     hf_show_size(top->total_bytes).s);
+	if (top->field)
+		add_field_title(t, top);
+	else
+		hf_text_line(t, "%s live objects, %s", hf_show_count(top->total_count).s,
+			     hf_show_size(top->total_bytes).s);
 	if (top->n) {
 		hf_text_end(t);
-		hf_text_rows(t, 0, top, "name", SIZE_MAX);
+		hf_text_rows(t, 0, top, top->field ? "value" : "name", SIZE_MAX);
 	}
 	if (top->left_out) {
 		hf_text_styled(t, HF_STYLE_DIM, "... and %s more, %s together (--limit 0 shows all)",

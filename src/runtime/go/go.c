@@ -3,6 +3,7 @@
 #include "pools.h"
 #include "steps.h"
 #include "typing.h"
+#include "views.h"
 
 #define ITABS_MAX (1u << 20)
 
@@ -50,6 +51,7 @@ static void close_runtime(struct hf_runtime *rt)
 	hf_map64_deinit(&go->views);
 	hf_map64_deinit(&go->itab_type);
 	hf_free(go->block_type);
+	hf_free(go->spare_seen);
 	hf_free(go->scratch.at);
 	hf_free(go->version);
 	hf_arena_deinit(&go->names);
@@ -489,7 +491,17 @@ static const struct hf_runtime_ops go_ops = {
 	.type_whole = type_whole,
 	.type_is_partial = type_is_partial,
 	.edge_name = go_edge_name,
+	.edge_tags = go_edge_tags,
+	.find_field = go_find_field,
+	.field_value = go_field_value,
 	.offset_name = go_offset_name,
+	.views = go_views,
+	.root_view = go_root_view,
+	.extent = go_extent,
+	.place = go_place,
+	.place_name = go_view_place_name,
+	.root_place = go_root_place,
+	.pointers = go_pointers,
 	.root_name = go_root_name,
 	.holder_name = go_holder_name,
 	.walk_steps = go_walk_steps,

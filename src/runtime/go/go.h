@@ -10,6 +10,9 @@
  *   sites.c    where objects were allocated    idle.c     pages without a span
  *   memstats.c runtime.MemStats                persist.c  memory that is never given back
  *   pools.c    what waits in each sync.Pool
+ *   views.c    what pointers see of blocks     places.c   names of places in any block
+ *   spare.c    maps, channels with room        fields.c   fields by path, their values
+ *   statics.c  what the compiler laid out      tags.c     names of fields on the wire
  *
  * Two times: capture (the target is stopped: everything that is chased through pointers is read into this struct and
  * block contents are captured in bulk), and after (all else). Facts on layouts: docs/runtimes/go.md.
@@ -256,7 +259,6 @@ struct go {
 	uint32_t blocks;
 	uint64_t objects, bytes;        /* allocated, as walked */
 	struct hf_map64 arena_meta;     /* 1.20, 1.21: arena number -> its heapArena */
-	bool capture_values;            /* small blocks without pointers, too, for --show-values */
 	struct go_damage damaged_spans; /* by the address of their mspan */
 	struct go_damage damaged_types; /* of objects with pointers: by descriptor */
 	struct go_damage damage[GO_DAMAGE_KINDS];
@@ -282,6 +284,7 @@ struct go {
 	struct hf_map64 views;        /* block -> offset of its type's start, where that is not the block's */
 	struct hf_map64 locals;       /* pc -> index into locals_list: typing.h */
 	struct go_locals_list *locals_list;
+	uint8_t *spare_seen;       /* spare.c: a bit a block; of this round of views */
 	struct hf_map64 itab_type; /* itab -> type descriptor, read while stopped */
 
 	/* persist.c */

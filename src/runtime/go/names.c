@@ -353,6 +353,73 @@ struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, b
 			     redact, ret);
 }
 
+/* The members of the value that lie on the way to offset: of those with wire names the last one's tag. */
+static const char *tag_at(struct go *go, uint32_t type, uint64_t offset)
+{
+	const char *tag = NULL;
+	struct go_wire wire;
+
+	for (int depth = 0; depth < 64; depth++) {
+		const struct go_type *row = go_type_get(go, type);
+		const struct go_member *m =
+			row->kind == GO_KIND_STRUCT ? go_member_at(go, row, offset) : NULL;
+
+		if (m) {
+			tag = go_tag_read(m->tag, &wire) ? m->tag : tag;
+			offset -= m->offset;
+			type = m->type;
+		} else if (row->kind == GO_KIND_ARRAY && go_type_get(go, row->elem)->size) {
+			offset %= go_type_get(go, row->elem)->size;
+			type = row->elem;
+		} else {
+			break;
+		}
+	}
+	return tag;
+}
+
+struct hf_err *go_edge_tags(struct hf_runtime *rt, uint32_t from, uint32_t to, struct hf_str *ret)
+{
+	struct go *go = (struct go *)rt;
+	struct find_edge f = {.go = go, .to = to};
+	uint64_t start, offset, size;
+	uint32_t id = go_block_type(go, from, &start);
+	const struct go_type *type = go_type_get(go, id);
+	const struct go_span *span;
+	struct go_map_slot slot;
+
+	HF_TRY(go_walk_pointers(go, from, find_pointer, &f));
+	start += go_block_addr(go, from, &span);
+	if (f.slot < start)
+		return NULL;
+	offset = f.slot - start;
+	switch (type->shape) {
+	case GO_SHAPE_BACKING:
+	case GO_SHAPE_CHAN_BUF:
+		size = go_type_get(go, type->elem)->size;
+		id = type->elem;
+		offset = size ? offset % size : 0;
+		break;
+	case GO_SHAPE_PART:
+		id = type->elem;
+		break;
+	case GO_SHAPE_MAP_GROUPS:
+		id = go_type_get(go, type->elem)->group;
+		size = go_type_get(go, id)->size;
+		if (!size || !go_map_slot_find(go, id, offset % size, &slot))
+			return NULL;
+		id = slot.is_key ? slot.key_type : slot.elem_type;
+		offset = slot.in_part;
+		break;
+	case GO_SHAPE_VALUE:
+		break;
+	default:
+		return NULL;
+	}
+	go_tag_text(tag_at(go, id, offset), ret);
+	return NULL;
+}
+
 struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret)
 {
 	struct go *go = (struct go *)rt;

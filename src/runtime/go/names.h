@@ -50,6 +50,24 @@ bool go_map_slot_find(struct go *go, uint32_t group, uint64_t offset, struct go_
 
 /* ---- names ---- */
 
+/* What a field's tag says that it is on the wire. */
+struct go_wire {
+	const char *format; /* "thrift" */
+	char name[64];      /* cut; "" where there is none */
+	char id[12];        /* digits; "" where there is none */
+};
+/* False: the tag (NULL: there is none) names no wire field. */
+bool go_tag_read(const char *tag, struct go_wire *ret);
+/* Appends "thrift 2: body", "json: body", or nothing. */
+void go_tag_text(const char *tag, struct hf_str *ret);
+
+/* fields.c; see runtime.h */
+struct hf_err *go_find_field(struct hf_runtime *rt, uint32_t type, const char *path, struct hf_field_way *ret)
+	HF_CHECKED;
+struct hf_err *go_field_value(struct hf_runtime *rt, uint32_t block, const struct hf_field_way *way,
+			      struct hf_str *ret) HF_CHECKED;
+
+struct hf_err *go_edge_tags(struct hf_runtime *rt, uint32_t from, uint32_t to, struct hf_str *ret) HF_CHECKED;
 struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, bool redact,
 			    struct hf_str *ret) HF_CHECKED;
 struct hf_err *go_offset_name(struct hf_runtime *rt, uint32_t block, uint64_t addr, struct hf_str *ret)

@@ -83,31 +83,56 @@ bool go_rtype_read(struct go *go, uint64_t addr, struct go_rtype *ret)
 	       ret->ptr_bytes <= ret->size && ret->ptr_bytes % 8 == 0;
 }
 
+/* A varint length and as many bytes, into the arena; NULL where it is empty, too long or unreadable. *ret_next: what follows. */
+static const char *counted_string(struct go *go, uint64_t addr, uint64_t *ret_next)
+{
+	uint8_t head[4], *buf = NULL;
+	const uint8_t *p = go_rtype_bytes(go, addr, 3, head);
+	uint64_t len = 0;
+	unsigned i = 0, shift = 0;
+	char *text = NULL;
+
+	if (!p)
+		return NULL;
+	/* Two length bytes reach 16383, beyond our limit. */
+	do {
+		len |= (uint64_t)(p[i] & 0x7f) << shift;
+		shift += 7;
+	} while (p[i++] & 0x80 && i < 3);
+	*ret_next = addr + i + len;
+	if (!len || len > GO_NAME_MAX)
+		return NULL;
+	buf = hf_malloc(len);
+	p = buf ? go_rtype_bytes(go, addr + i, len, buf) : NULL;
+	if (p)
+		text = hf_arena_strndup(&go->types->arena, (const char *)p, len);
+	hf_free(buf);
+	return text;
+}
+
+/* Name: flags, length, bytes; then, where the flags say so, a tag of the same form. Source: Go 1.20-1.27
+ * internal/abi/type.go, Name (1.20: reflect/type.go, name). */
 const char *go_rtype_name_at(struct go *go, uint64_t addr, uint8_t *ret_flags)
 {
-	uint8_t head[8], *buf = NULL;
-	const uint8_t *p = addr ? go_rtype_bytes(go, addr, 4, head) : NULL;
-	uint64_t len = 0;
-	unsigned i = 1, shift = 0;
-	char *name = NULL;
+	uint8_t flags;
+	const uint8_t *p = addr ? go_rtype_bytes(go, addr, 1, &flags) : NULL;
+	const char *name;
+	uint64_t next;
 
 	if (!p)
 		return "";
 	if (ret_flags)
-		*ret_flags = p[0];
-	/* Name: flags, varint length, bytes. Two length bytes reach 16383, beyond our limit. */
-	do {
-		len |= (uint64_t)(p[i] & 0x7f) << shift;
-		shift += 7;
-	} while (p[i++] & 0x80 && i < 4);
-	if (!len || len > GO_NAME_MAX)
-		return "";
-	buf = hf_malloc(len);
-	p = buf ? go_rtype_bytes(go, addr + i, len, buf) : NULL;
-	if (p)
-		name = hf_arena_strndup(&go->types->arena, (const char *)p, len);
-	hf_free(buf);
+		*ret_flags = *p;
+	name = counted_string(go, addr + 1, &next);
 	return name ? name : "";
+}
+
+const char *go_rtype_tag_at(struct go *go, uint64_t addr)
+{
+	uint64_t next = 0;
+
+	(void)counted_string(go, addr + 1, &next);
+	return next ? counted_string(go, next, &next) : NULL;
 }
 
 const char *go_rtype_string(struct go *go, const struct go_rtype *r)
@@ -199,6 +224,7 @@ static void decode_struct(struct go *go, struct go_type *row)
 			continue;
 		members[kept].name = go_rtype_name_at(go, name, &flags);
 		members[kept].embedded = flags & 8;
+		members[kept].tag = flags & 2 ? go_rtype_tag_at(go, name) : NULL;
 		members[kept].offset = offset;
 		members[kept++].type = go_type_of_rtype(go, type);
 	}

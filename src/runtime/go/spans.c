@@ -4,8 +4,9 @@
 
 /* Spans of these many or fewer bytes an object, without pointers, are captured, too: they hold the strings that are map
  * keys. Larger ones hold payloads that no question needs. */
-#define NOSCAN_CAPTURE        128
-#define NOSCAN_CAPTURE_VALUES 32768
+#define NOSCAN_CAPTURE 128
+#define HEAD_BYTES     256
+#define HEADS_MAX      16384 /* each is a page to copy */
 
 /* Neighbouring structures are read with one call where the gap between them is no more than this. */
 #define GAP 65536
@@ -341,8 +342,9 @@ static struct hf_err *capture_arena_bitmaps(struct go *go, range_vec *ranges)
 
 static struct hf_err *content_ranges(struct go *go, range_vec *bits, range_vec *content)
 {
-	uint64_t small = go->capture_values ? NOSCAN_CAPTURE_VALUES : NOSCAN_CAPTURE;
+	uint64_t small = hf_max(go->rt.values_max, (uint64_t)NOSCAN_CAPTURE);
 	const struct hf_range *made;
+	uint32_t heads = go->rt.heads ? HEADS_MAX : 0;
 
 	hf_vec_each(&go->spans, span) {
 		HF_TRY(push_range(bits, span->alloc_bits, ((uint64_t)span->nelems + 7) / 8));
@@ -353,6 +355,8 @@ static struct hf_err *content_ranges(struct go *go, range_vec *bits, range_vec *
 			HF_TRY(push_range(bits, made->start, made->end - made->start));
 		if (!span->noscan || span->elemsize <= small)
 			HF_TRY(push_range(content, span->start, span->pages_end - span->start));
+		else if (heads && !(span->spanclass >> 1) && heads--)
+			HF_TRY(push_range(content, span->start, HEAD_BYTES));
 	}
 	return go->layout.alloc_headers ? NULL : capture_arena_bitmaps(go, bits);
 }

@@ -56,6 +56,7 @@ struct go_member {
 	const char *name; /* "" for none */
 	uint32_t type;
 	uint64_t offset;
+	const char *tag; /* NULL: none */
 	bool embedded;
 };
 

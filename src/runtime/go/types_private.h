@@ -54,6 +54,8 @@ bool go_kind_has_size(uint8_t kind, uint64_t size);
 void go_rtype_decode(struct go *go, struct go_type *row);
 /* Name bytes (internal/abi Name) at addr, into the arena; "" where damaged. ret_flags may be NULL. */
 const char *go_rtype_name_at(struct go *go, uint64_t addr, uint8_t *ret_flags);
+/* The tag that follows a field's name; NULL: none, or damaged. */
+const char *go_rtype_tag_at(struct go *go, uint64_t addr);
 /* The descriptor's own string, without the extra star; "" where it has none. */
 const char *go_rtype_string(struct go *go, const struct go_rtype *r);
 /* Import path of a named type; "" where none. */

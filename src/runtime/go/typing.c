@@ -78,7 +78,7 @@ static uint64_t map_header_size(const struct go *go)
 }
 
 /* The nodes of internal/sync.HashTrieMap, and of package unique's (since 1.25): what they are shows only when one looks. */
-static bool is_trie_node(struct go *go, uint32_t type)
+bool go_is_trie_node(struct go *go, uint32_t type)
 {
 	struct go_type *row = (struct go_type *)go_type_get(go, type);
 
@@ -99,7 +99,7 @@ void go_offer_pointer(struct typing *t, uint64_t value, uint32_t elem)
 		return;
 	if (go_is_named(t->go, elem, &t->hchan, "runtime.hchan") && (chan = go_chan_at(t->go, value)))
 		go_offer_chan(t, value, chan);
-	else if (is_trie_node(t->go, elem))
+	else if (go_is_trie_node(t->go, elem))
 		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_TRIE_NODE, elem, 0), 0);
 	else
 		go_offer(t, value, elem, go_type_get(t->go, elem)->size);

@@ -40,6 +40,11 @@ extern const uint8_t go_slot_size[]; /* bytes of a slot, by kind; ARRAY: 0 */
 
 /* True where an allocation of this size would have got a slot of this span, and no smaller one. */
 bool go_fits(const struct go_span *span, uint64_t size);
+/* What of a value stands at an offset: looks through nested arrays. *ret_lead: how far into it (the data word of an
+ * interface: 8). False: nothing that leads on. */
+bool go_slot_at(struct go *go, uint32_t type, uint64_t offset, struct go_slot *ret, uint64_t *ret_lead);
+/* internal/sync.HashTrieMap's nodes: what they are shows only when one looks. */
+bool go_is_trie_node(struct go *go, uint32_t type);
 void go_set_type(struct typing *t, uint32_t block, uint32_t type);
 /* Something says that at addr there are `size` bytes of a type. A view that covers its block types it, the first one
  * wins; another is kept for later. size 0: unknown, but the start of a block. */

@@ -74,9 +74,7 @@ static void type_lone_pointer(struct typing *t, const struct go_slot *slot, uint
 		go_offer(t, value, go_type_shape(t->go, GO_SHAPE_STRING, 0, 0), 0);
 }
 
-/* What of a value stands at an offset: looks through nested arrays. *ret_lead: how far into it (the data word of an
- * interface: 8). False: nothing that leads on. */
-static bool slot_at(struct go *go, uint32_t type, uint64_t offset, struct go_slot *ret, uint64_t *ret_lead)
+bool go_slot_at(struct go *go, uint32_t type, uint64_t offset, struct go_slot *ret, uint64_t *ret_lead)
 {
 	for (int depth = 0; depth < VISIT_DEPTH; depth++) {
 		const struct go_slot *slots, *found = NULL;
@@ -116,7 +114,7 @@ static void type_stack_slot(struct typing *t, const struct go_raw_root *root, co
 			 go_type_shape(t->go, GO_SHAPE_BACKING, go_type_get(t->go, local->type)->elem, 0), 0);
 		return;
 	}
-	if (!slot_at(t->go, local->type, in_type, &slot, &lead))
+	if (!go_slot_at(t->go, local->type, in_type, &slot, &lead))
 		return;
 	if (local->size < go_slot_size[slot.kind]) {
 		type_lone_pointer(t, &slot, root->value);
@@ -189,7 +187,7 @@ static size_t find_spilled(struct go *go, const go_locals *all, int64_t offset)
 
 		if (local->unplaced || offset < local->cfa_offset ||
 		    offset - local->cfa_offset >= (int64_t)local->size ||
-		    !slot_at(go, local->type, local->piece_offset + (uint64_t)(offset - local->cfa_offset),
+		    !go_slot_at(go, local->type, local->piece_offset + (uint64_t)(offset - local->cfa_offset),
 			     &other, &other_lead) ||
 		    (offset < 0 && is_of_bytes(go, local, &other) && !is_own_place(all, local)))
 			continue;
