@@ -8,8 +8,9 @@
 /* The rows, in the order of the help. The first is what is asked where no verb is given. */
 #define HF_COMMANDS(X)                                                                                       \
 	X(page)                                                                                              \
-	X(overview) X(info) X(why) X(top) X(dominators) X(goroutines) X(pools) X(slack) X(spans) X(memstats) \
-		X(snap) X(export)
+	X(overview)                                                                                          \
+	X(info)                                                                                              \
+	X(why) X(top) X(dominators) X(goroutines) X(pools) X(slack) X(spans) X(memstats) X(snap) X(export)
 
 /* What was asked, apart from the target. */
 struct hf_args {

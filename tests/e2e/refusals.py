@@ -30,7 +30,7 @@ def usage(lab):
         ([str(mine)], f"-p {mine}"),
         (["top", "-p", mine, "--limit", "x"], "--limit.*'x'"),
         (["top", "-p", mine, "--limit", "-3"], "--limit.*'-3'"),
-        (["top", "-p", mine, "--by", "moon"], "type, root, goroutine, object or site"),
+        (["top", "-p", mine, "--by", "moon"], "type, root, goroutine, object, site or field:TYPE.FIELD"),
         (["top", "-p", mine, "--max", "3"], "takes no --max"),
         (["why", "-p", mine], "needs ADDR"),
         (["why", "-p", mine, "--max", "0", "0x1"], "--max.*'0'"),

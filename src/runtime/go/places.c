@@ -154,7 +154,7 @@ static struct hf_err *closure_place(struct go *go, const struct go_type *type, u
 	hf_str_add(ret, go_find_func(go, type->code, &f) ? f.name : "closure");
 	HF_TRY(go_locals_at(go, type->code, &locals));
 	local = go_local_find(locals, (int64_t)offset, true);
-	if (!local) {
+	if (!local || !local->name) {
 		hf_str_addf(ret, ".captured+%" PRIu64, offset);
 		return NULL;
 	}
@@ -176,7 +176,8 @@ static uint32_t map_part(struct go *go, const struct go_type *groups, bool is_ke
 	return is_key ? map->key : map->elem;
 }
 
-struct hf_err *go_view_place_name(struct hf_runtime *rt, const struct hf_view_place *place, struct hf_str *ret)
+struct hf_err *go_view_place_name(struct hf_runtime *rt, const struct hf_view_place *place,
+				  struct hf_str *ret)
 {
 	struct go *go = (struct go *)rt;
 	const struct go_type *type = go_type_get(go, place->type);

@@ -108,26 +108,47 @@ static const struct lead *find_lead(const struct go *go, uint64_t addr)
 
 /* ---- the way there ------------------------------------------------------------------------------------------------------ */
 
+/* What a pointer of an interface leads to, and the assertion that says so. */
+static uint32_t pointed_type(struct go *go, const struct go_type *interface, const struct lead *lead,
+			     struct hf_str *path)
+{
+	const struct go_type *row;
+	uint64_t word;
+	uint32_t dynamic;
+
+	if (hf_err_ignore(hf_target_read_u64(go->t, lead->slot - 8, &word)))
+		return GO_NO_TYPE;
+	dynamic = interface->count ? go_iface_type(go, word) : go_eface_type(go, word);
+	row = go_type_get(go, dynamic);
+	hf_str_add(path, ".(");
+	hf_str_add_short(path, go_type_name(go, dynamic));
+	hf_str_addc(path, ')');
+	return row->kind == GO_KIND_POINTER ? row->elem : dynamic;
+}
+
 /* Follows a slot in the value at `base` to the value that it leads to, which must reach to addr. */
 static bool follow(struct go *go, const struct lead *lead, uint64_t addr, struct go_static *at,
 		   struct hf_str *path)
 {
 	const struct go_type *row;
-	uint32_t inner;
+	uint32_t inner, elem;
 	uint64_t rest, size, n = 1;
 
 	if (at->offset >= go_type_get(go, at->type)->size)
 		return false;
 	go_path_walk(go, at->type, at->offset, path, &inner, &rest);
 	row = go_type_get(go, inner);
-	if (rest || (row->kind != GO_KIND_POINTER && row->kind != GO_KIND_SLICE))
+	elem = row->elem;
+	if (row->kind == GO_KIND_INTERFACE && rest == 8)
+		elem = pointed_type(go, row, lead, path);
+	else if (rest || (row->kind != GO_KIND_POINTER && row->kind != GO_KIND_SLICE))
 		return false;
 	if (row->kind == GO_KIND_SLICE && hf_err_ignore(hf_target_read_u64(go->t, lead->slot + 16, &n)))
 		return false;
-	size = go_type_get(go, row->elem)->size;
+	size = go_type_get(go, elem)->size;
 	if (!size || (addr - lead->value) / size >= n)
 		return false;
-	*at = (struct go_static){.type = row->elem, .offset = (addr - lead->value) % size};
+	*at = (struct go_static){.type = elem, .offset = (addr - lead->value) % size};
 	if (row->kind == GO_KIND_SLICE)
 		hf_str_addf(path, "[%" PRIu64 "]", (addr - lead->value) / size);
 	return true;

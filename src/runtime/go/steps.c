@@ -245,8 +245,8 @@ static struct hf_err *add_captured(struct go *go, uint64_t code, uint64_t offset
 
 	HF_TRY(go_locals_at(go, code, &locals));
 	local = go_local_find(locals, (int64_t)offset, true);
-	*ret_any = local != NULL;
-	if (!local)
+	*ret_any = local && local->name;
+	if (!*ret_any)
 		return NULL;
 	hf_str_addf(name, ".%s", local->name);
 	fold_path(go, local->type, offset - (uint64_t)local->cfa_offset, name, pool);

@@ -16,7 +16,7 @@ uint32_t go_block_type(struct go *go, uint32_t block, uint64_t *ret_offset);
 
 /* Local variables of the function at pc, cached; for naming and typing of stack slots. */
 struct go_local {
-	const char *name;   /* valid while the syms live */
+	const char *name;   /* valid while the syms live; NULL: of what is captured, not known */
 	uint32_t type;      /* go type id */
 	int64_t cfa_offset; /* closures' captured variables: the offset in the closure */
 	uint32_t piece_offset, size;

@@ -188,7 +188,7 @@ static size_t find_spilled(struct go *go, const go_locals *all, int64_t offset)
 		if (local->unplaced || offset < local->cfa_offset ||
 		    offset - local->cfa_offset >= (int64_t)local->size ||
 		    !go_slot_at(go, local->type, local->piece_offset + (uint64_t)(offset - local->cfa_offset),
-			     &other, &other_lead) ||
+				&other, &other_lead) ||
 		    (offset < 0 && is_of_bytes(go, local, &other) && !is_own_place(all, local)))
 			continue;
 		if (found != SIZE_MAX && (!is_same_slot(&slot, lead, &other, other_lead) ||

@@ -14,8 +14,8 @@ struct hf_err *go_pointers(struct hf_runtime *rt, uint32_t block,
 
 /* places.c */
 void go_place(struct hf_runtime *rt, uint32_t block, uint64_t slot, struct hf_view_place *ret);
-struct hf_err *go_view_place_name(struct hf_runtime *rt, const struct hf_view_place *place, struct hf_str *ret)
-	HF_CHECKED;
+struct hf_err *go_view_place_name(struct hf_runtime *rt, const struct hf_view_place *place,
+				  struct hf_str *ret) HF_CHECKED;
 struct hf_err *go_root_place(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *ret)
 	HF_CHECKED;
 /* The frame of a goroutine that a slot of its stack is in; NULL. */
