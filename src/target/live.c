@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CLUSTER 65536u /* what a read that misses the image captures around it */
+#define CLUSTER    65536u /* what a read that misses the image captures around it */
+#define MAPS_TRIES 20
 
-static struct hf_err *refresh_maps(struct hf_target *t)
+static struct hf_err *read_maps(struct hf_target *t)
 {
 	const struct hf_live *live = t->arg;
 	_cleanup_(hf_str_deinit) struct hf_str text = {0};
@@ -24,6 +25,18 @@ static struct hf_err *refresh_maps(struct hf_target *t)
 	if (failed || !text.n)
 		return hf_err(HF_TARGET, "%s has ended", t->label);
 	return hf_maps_parse(t, text.s, text.n);
+}
+
+/* The kernel tells the mappings in pieces: those of a target that runs may have changed between two. */
+static struct hf_err *refresh_maps(struct hf_target *t)
+{
+	struct hf_err *err = read_maps(t);
+
+	for (int i = 0; i < MAPS_TRIES && hf_err_code(err) == HF_BADDATA && !t->stopped; i++) {
+		hf_err_destroy(err);
+		err = read_maps(t);
+	}
+	return err;
 }
 
 /* Whether a mapping still is what it was when we stopped the target, and cannot have changed: the kernel keeps one

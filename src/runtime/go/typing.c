@@ -206,6 +206,9 @@ void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p,
 		offer_array(t, value, slot->type, hf_load_u64(at + 16));
 		break;
 	case GO_SLOT_COUNTED:
+		/* sync.Pool's takers set the size to 0 while there is an array still (sync/pool.go, getSlow). */
+		if (value && !hf_load_u64(at + 8))
+			go_offer(t, value, go_type_shape(t->go, GO_SHAPE_BACKING, slot->type, 0), 0);
 		offer_array(t, value, slot->type, hf_load_u64(at + 8));
 		break;
 	case GO_SLOT_STRING:
