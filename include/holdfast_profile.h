@@ -13,6 +13,7 @@ struct hf_profile_value {
 struct hf_profile_label {
 	const char *key, *text; /* text: NULL where it is a number */
 	int64_t number;
+	const char *unit; /* of the number: "bytes"; NULL: none */
 };
 struct hf_profile_location {
 	const char *function, *file; /* a function, variable, field or type; file: "" where unknown */

@@ -381,7 +381,7 @@ static struct hf_err *fill_labels(struct grouping *g, struct group *group)
 static struct hf_err *fill_waker(struct grouping *g, struct group *group)
 {
 	const struct hf_leaks *leaks = g->s->leaks;
-	uint32_t task = group->rows[0].index, key = leaks->gate->key[task];
+	uint32_t task = group->rows[0].index, key = leaks->gate ? leaks->gate->key[task] : HF_NO_BLOCK;
 	struct hf_chain *chain;
 	struct hf_path path;
 	struct hf_err *err;

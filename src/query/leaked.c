@@ -38,7 +38,7 @@ static void assign_roots(struct hf_session *s, struct hf_leaks *l)
 	for (uint32_t i = 0; i < s->graph->roots.n; i++) {
 		struct hf_found_root root = hf_root_at(s, i);
 
-		if (!s->rt->ops->root_task(s->rt, &root, &l->of_root[i]))
+		if (!s->rt->ops->root_task || !s->rt->ops->root_task(s->rt, &root, &l->of_root[i]))
 			l->of_root[i] = HF_NO_PARTY;
 	}
 }
@@ -88,6 +88,8 @@ static struct hf_err *find(struct hf_session *s, struct hf_leaks *l)
 	struct hf_parties parties = {.n = l->n, .of_root = l->of_root};
 	uint32_t main_task;
 
+	if (!s->rt->ops->task_waits)
+		return NULL;
 	HF_TRY(s->rt->ops->task_waits(s->rt, &l->waits));
 	hf_vec_each(&l->waits.wakers, w)
 		if (l->waits_on[w->party] == HF_NO_BLOCK)

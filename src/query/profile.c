@@ -163,7 +163,41 @@ static void add_fact(struct hf_str *text, const char *name, uint64_t value)
 		hf_str_addf(text, "%s: %" PRIu64 " bytes\n", name, value);
 }
 
-/* Constant figures are comments, not labels: samples of two moments shall still be the same ones. */
+static void add_label(struct hf_profile_label *labels, uint32_t *n, const char *key, uint64_t value)
+{
+	if (value == HF_NOLIMIT)
+		labels[(*n)++] = (struct hf_profile_label){.key = key, .text = "max"};
+	else if (value != HF_UNKNOWN)
+		labels[(*n)++] = (struct hf_profile_label){
+			.key = key, .number = hf_profile_value(value), .unit = "bytes"};
+}
+
+/* What the cgroup is charged, and may be: the same for all samples, behind what labels they have. */
+static struct hf_err *add_cgroup(struct hf_profile_maker *m)
+{
+	const struct hf_facts *facts = m->s->t->facts;
+	struct hf_profile_label common[2];
+	uint32_t n = 0;
+
+	if (!facts)
+		return NULL;
+	add_label(common, &n, "cgroup_current", facts->cgroup_current);
+	add_label(common, &n, "cgroup_max", facts->cgroup_max);
+	hf_vec_each(&m->samples, sample) {
+		struct hf_profile_label *labels =
+			hf_result_alloc(m->result, sample->labels_n + n, sizeof(*labels));
+
+		if (!labels)
+			return hf_err_nomem();
+		if (sample->labels_n)
+			memcpy(labels, sample->labels, sample->labels_n * sizeof(*labels));
+		memcpy(labels + sample->labels_n, common, n * sizeof(*labels));
+		sample->labels = labels;
+		sample->labels_n += n;
+	}
+	return NULL;
+}
+
 static struct hf_err *add_comments(struct hf_profile_maker *m)
 {
 	const struct hf_target *t = m->s->t;
@@ -233,6 +267,7 @@ static struct hf_err *make(struct hf_profile_maker *m, enum hf_profile_kind kind
 		return hf_err(HF_USAGE, "there is no profile of kind %d", (int)kind);
 	m->result->kind = kind;
 	HF_TRY(kinds[kind](m));
+	HF_TRY(add_cgroup(m));
 	HF_TRY(sum_up(m));
 	add_executable(m);
 	return add_comments(m);

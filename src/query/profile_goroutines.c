@@ -1,5 +1,6 @@
 /* Goroutines by their stacks, as they stand in memory. */
 #include "../base/workers.h"
+#include "leaked.h"
 #include "profile.h"
 
 #define FRAMES_MAX 128
@@ -90,9 +91,11 @@ static struct hf_err *add_task(struct hf_profile_maker *m, struct groups *g, siz
 		HF_TRY(hf_profile_location(m, &further, &locations[n++]));
 	values[0] = hf_profile_value(task.stack_bytes);
 	sample.locations_n = (uint32_t)n;
-	labels[sample.labels_n++] = (struct hf_profile_label){"function", task.function, 0};
-	labels[sample.labels_n++] = (struct hf_profile_label){"wait", task.wait, 0};
-	labels[sample.labels_n++] = (struct hf_profile_label){"created_by", task.created_by, 0};
+	labels[sample.labels_n++] = (struct hf_profile_label){.key = "function", .text = task.function};
+	labels[sample.labels_n++] = (struct hf_profile_label){.key = "wait", .text = task.wait};
+	labels[sample.labels_n++] = (struct hf_profile_label){.key = "created_by", .text = task.created_by};
+	if (m->s->leaks->leaked[i])
+		labels[sample.labels_n++] = (struct hf_profile_label){.key = "leaked", .text = "yes"};
 	return add_to_group(m, g, &sample);
 }
 
@@ -102,6 +105,7 @@ struct hf_err *hf_profile_goroutines(struct hf_profile_maker *m)
 	_cleanup_(groups_deinit) struct groups g = {0};
 	size_t n = m->s->rt->ops->tasks(m->s->rt);
 
+	HF_TRY(hf_session_leaks(m->s));
 	m->result->name = "goroutine";
 	m->result->values = values;
 	m->result->values_n = HF_LEN(values);

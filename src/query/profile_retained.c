@@ -261,18 +261,20 @@ static struct hf_err *add_labels(struct maker *k, const struct frames *f, const 
 	*ret_n = 0;
 	if (node->type == HF_STACK_NO_TYPE)
 		return NULL;
-	labels[n++] = (struct hf_profile_label){"type", k->m->locations.at[f->at[0]].function, 0};
+	labels[n++] = (struct hf_profile_label){.key = "type", .text = k->m->locations.at[f->at[0]].function};
 	labels[n++] = (struct hf_profile_label){
-		"root", node->kind == HF_STACK_SHARED ? "several" : hf_root_kind_name(node->kind), 0};
+		.key = "root",
+		.text = node->kind == HF_STACK_SHARED ? "several" : hf_root_kind_name(node->kind)};
 	if (node->kind == HF_ROOT_GOROUTINE && k->stacks.at.at[top].step)
-		labels[n++] = (struct hf_profile_label){"goroutine",
-							k->m->locations.at[f->at[f->n - 1]].function, 0};
+		labels[n++] = (struct hf_profile_label){.key = "goroutine",
+							.text = k->m->locations.at[f->at[f->n - 1]].function};
 	if (node->objects && node->task != HF_STACK_NONE) {
 		HF_TRY(k->ops->task(k->s->rt, node->task, &task));
-		labels[n++] = (struct hf_profile_label){"goroutine_id", NULL, (int64_t)task.id};
+		labels[n++] = (struct hf_profile_label){.key = "goroutine_id", .number = (int64_t)task.id};
 	}
 	if (pool)
-		labels[n++] = (struct hf_profile_label){"pool", hf_result_str(k->m->result, pool), 0};
+		labels[n++] =
+			(struct hf_profile_label){.key = "pool", .text = hf_result_str(k->m->result, pool)};
 	*ret_n = n;
 	return NULL;
 }

@@ -337,7 +337,7 @@ struct hf_runtime_ops {
 	struct hf_err *(*task)(struct hf_runtime *rt, size_t i, struct hf_task *ret);
 	/* The task whose stack or registers a root is; false: none's. */
 	bool (*root_task)(struct hf_runtime *rt, const struct hf_found_root *root, uint32_t *ret);
-	/* ret  zeroed; what it holds is the caller's, on errors, too. */
+	/* ret  zeroed; what it holds is the caller's, on errors, too. Both may be NULL: no task is called leaked. */
 	struct hf_err *(*task_waits)(struct hf_runtime *rt, struct hf_task_waits *ret);
 	struct hf_err *(*task_frames)(struct hf_runtime *rt, size_t i, struct hf_stack_frame *ret, size_t max,
 				      size_t *ret_n);

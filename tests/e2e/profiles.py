@@ -161,6 +161,9 @@ def labels(lab):
         expect(re.search(r"\| +main\.request\n", peek) and re.search(r"\| +\[\]uint8", peek), f"{peek}")
         comments = pprof(lab, "-comments", path)
         expect(f"process {victim.pid}" in comments and "rss: " in comments, f"{comments}")
+        if "cgroup_current: " in comments:
+            rows, _ = top(lab, path, "inuse_space", "-tagfocus=cgroup_current=1b:")
+            expect(rows["main.link"][0] == 20000 * 16, f"of the cgroup's charge: {rows}")
     with profiled(lab, "more") as (victim, _):
         later, _ = export(lab, ["-p", victim.pid], name="later.pb.gz")
     rows, _ = top(lab, later, "inuse_space", f"-diff_base={path}")
@@ -191,6 +194,18 @@ def beside_the_runtime(lab):
                 expect(mine[name] == theirs[name], f"{index} of {name}: {mine[name]}, the runtime: {theirs[name]}")
         lines = pprof(lab, "-list", r"main\.grow$", "-unit=B", ours) if not lab.toolchain else "main.go"
         expect("main.go" in lines, f"{lines[:300]}")
+
+
+@case("export: leaked goroutines have a label", matrix=True)
+def leaked(lab):
+    with Victim([lab.go("waits")]) as victim:
+        path, _ = export(lab, ["-p", victim.pid], "--profile", "goroutine")
+        groups = lab.result("goroutines", "-p", victim.pid, "--limit", "0")[0]["groups"]
+        found = {frame: cum for frame, (_, cum) in top(lab, path, "goroutine", "-tagfocus=leaked=^yes$")[0].items()}
+        leaked = {group["function"] for group in groups if group["leaked"]}
+        expect(len(leaked) > 5 and leaked <= set(found), f"no label: {leaked - set(found)}")
+        alive = {group["function"] for group in groups if not group["leaked"]} - leaked
+        expect(not alive & set(found), f"a label: {alive & set(found)}")
 
 
 @case("export: a program without symbols", matrix=True)

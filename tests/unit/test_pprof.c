@@ -15,7 +15,9 @@ static const struct hf_profile_location locations[] = {
 	{"main.cache", "", 0, 0},
 	{"main.f", "", 0, 0x7f0000000000},
 };
-static const struct hf_profile_label labels[] = {{"type", "main.T", 0}, {"id", NULL, 77}, {"empty", "", 0}};
+static const struct hf_profile_label labels[] = {{.key = "type", .text = "main.T"},
+						 {.key = "id", .number = 77, .unit = "bytes"},
+						 {.key = "empty", .text = ""}};
 
 static struct hf_profile whole(void)
 {

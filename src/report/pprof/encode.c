@@ -178,6 +178,8 @@ static struct hf_err *add_labels(struct encoder *e, const struct hf_profile_samp
 			HF_TRY(text(e, from->labels[i].text, &all[i].str));
 		else
 			all[i].num = from->labels[i].number;
+		if (from->labels[i].unit)
+			HF_TRY(text(e, from->labels[i].unit, &all[i].num_unit));
 		list[i] = &all[i];
 	}
 	to->label = list;
