@@ -121,6 +121,9 @@ static struct hf_err *explain_seize(struct hf_tracer *tr, struct task *task, int
 		hf_proc_first_number(hf_str_get(&status), "TracerPid", &by);
 	if (by)
 		return hf_live_traced_by(task->thread.tid, (pid_t)by);
+	/* It was about to end, and another thread, that executes a program, has taken over its number. */
+	if (!ptrace(PTRACE_SEIZE, task->thread.tid, NULL, NULL))
+		return NULL;
 	return hf_live_not_permitted(tr->live);
 }
 

@@ -216,9 +216,7 @@ func fillTight() {
 func fillClosure() {
 	view := fresh(blockSize)[1:11]
 	keep = func() int { view = view[:5]; return len(view) }
-	if truth.NamedSince(23, "view") != nil { // what earlier ones capture has no place that is known
-		slack("main.fillClosure.func1.view", "sub-slice", 1, block-10, block-10, nil)
-	}
+	slack("main.fillClosure.func1.view", "sub-slice", 1, block-10, block-10, nil)
 }
 
 //go:noinline
