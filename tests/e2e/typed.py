@@ -52,11 +52,10 @@ def nearly_all(lab):
 
 @case("typing: while goroutines allocate", matrix=True)
 def in_flux(lab):
-    """What a goroutine is just making has no type yet: of a small heap that is a part that can be seen, at most stops."""
+    """What a goroutine is just making has no type yet: of a small heap that is a part that can be seen, and at one stop in
+    fifty or so a table that grows is not yet known by its map."""
     with Victim([lab.go("churn")]) as victim:
-        seen = []
-        while len(seen) < 12 and not any(objects >= 98 and size >= 98 for objects, size in seen):
-            seen.append(shares(lab, "-p", victim.pid)[:2])
-        expect(any(objects >= 98 and size >= 98 for objects, size in seen), f"percents of objects and bytes: {seen}")
-        expect(all(objects >= 85 and size >= 85 for objects, size in seen), f"percents of objects and bytes: {seen}")
+        seen = [shares(lab, "-p", victim.pid)[:2] for _ in range(9)]
+        middle = [sorted(part)[4] for part in zip(*seen)]
+        expect(min(middle) >= 97, f"percents of objects and bytes: {seen}")
         victim.expect_running()
