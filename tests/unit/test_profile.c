@@ -1,5 +1,6 @@
 /* Profiles of heaps, goroutines and allocations that are made up. */
 #include "../../src/base/workers.h"
+#include "../../src/query/leaked.h"
 #include "dominator_fake.h"
 #include "random.h"
 
@@ -131,6 +132,7 @@ static void open_fake(struct fake *f, struct hf_graph *g, const uint32_t *types,
 
 static void close_fake(struct fake *f)
 {
+	hf_session_free_leaks(&f->s);
 	hf_free(take_ptr(f->s.nearest));
 	hf_free(take_ptr(f->s.parent));
 	fake_close(f);
