@@ -31,8 +31,6 @@ struct go_pools {
 	size_t emitted;           /* of these, the first so many were late roots, where they had to be */
 	bool is_known;            /* how pools are laid out; false: none is read */
 	bool complete;            /* pools that were never used are there, too */
-	struct hf_map64
-		statics; /* pool_names.c: address of a variable without a name -> a slot that leads there */
 	struct hf_scratch scratch[2];
 };
 
