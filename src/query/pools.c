@@ -68,16 +68,6 @@ static struct hf_err *fill_in(struct hf_pool_work *w)
 	return NULL;
 }
 
-static uint64_t live_bytes(struct hf_session *s)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t b = 0; b < s->graph->blocks; b++)
-		if (hf_graph_is_live(s->graph, b))
-			sum += s->rt->ops->block(s->rt, b).size;
-	return sum;
-}
-
 static void total(const struct hf_pool_work *w, size_t limit, struct hf_pools_answer *ret)
 {
 	ret->rows = w->rows;
@@ -85,7 +75,7 @@ static void total(const struct hf_pool_work *w, size_t limit, struct hf_pools_an
 	ret->total_pools = w->list.pools_n;
 	ret->total_idle = w->list.items_n;
 	ret->total_idle_bytes = ret->shared_bytes = w->shared_bytes;
-	ret->live_bytes = live_bytes(w->s);
+	ret->live_bytes = hf_session_live_bytes(w->s);
 	for (size_t i = 0; i < w->rows_n; i++) {
 		ret->total_idle_bytes += w->rows[i].idle_bytes;
 		ret->left_out += i >= ret->n;

@@ -375,6 +375,16 @@ const char *hf_block_state(const struct hf_session *s, uint32_t block)
 	return hf_graph_is_live(s->graph, block) ? "live" : "garbage";
 }
 
+uint64_t hf_session_live_bytes(const struct hf_session *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t b = 0; b < s->graph->blocks; b++)
+		if (hf_graph_is_live(s->graph, b))
+			sum += s->rt->ops->block(s->rt, b).size;
+	return sum;
+}
+
 struct hf_found_root hf_root_at(const struct hf_session *s, uint32_t root)
 {
 	const struct hf_root *r = &s->graph->roots.at[root];

@@ -87,6 +87,7 @@ struct hf_err *hf_types_match(struct hf_session *s, const char *word, uint8_t *r
 
 const char *hf_block_type_name(struct hf_session *s, const void *result, uint32_t block);
 const char *hf_block_state(const struct hf_session *s, uint32_t block); /* "live", "garbage" */
+uint64_t hf_session_live_bytes(const struct hf_session *s);             /* of all live blocks; loaded */
 struct hf_found_root hf_root_at(const struct hf_session *s, uint32_t root);
 
 /* Fills a chain from a path of blocks held by a root. */

@@ -341,16 +341,6 @@ static struct hf_err *collect(struct slack *k)
 	return weigh_all(k);
 }
 
-static uint64_t live_bytes(struct hf_session *s)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t b = 0; b < s->graph->blocks; b++)
-		if (hf_graph_is_live(s->graph, b))
-			sum += s->rt->ops->block(s->rt, b).size;
-	return sum;
-}
-
 struct hf_err *hf_slack(struct hf_session *s, size_t limit, const struct hf_slack **ret)
 {
 	struct slack k = {.s = s};
@@ -370,7 +360,7 @@ struct hf_err *hf_slack(struct hf_session *s, size_t limit, const struct hf_slac
 		hf_result_free(k.result);
 		return err;
 	}
-	k.result->total_bytes = live_bytes(s);
+	k.result->total_bytes = hf_session_live_bytes(s);
 	*ret = k.result;
 	return NULL;
 }
