@@ -510,9 +510,9 @@ struct hf_err *go_self_check(struct go *go) HF_CHECKED;
 /* Warns of damage that was found since it was last called. */
 void go_tell_damage(struct go *go);
 
-/* ---- lists -----------------------------------------------------------------------------------------------------------------
+/* ---- lists ------------------------------------------------------------------------------------------------------------- */
 
- * Steps along a linked list of the target. False: the link is no address, it was passed before (a cycle, found after at
+/* Steps along a linked list of the target. False: the link is no address, it was passed before (a cycle, found after at
  * most three rounds), or there were `max` of them. Zero-initialised at first. */
 struct go_steps {
 	uint64_t n, seen, mark;
