@@ -22,7 +22,7 @@ ET_CORE = 4
 
 # ---- what LLDB holds -------------------------------------------------------------------------------------------
 
-seen_here = set()      # the unique numbers of processes of this machine
+seen_here = set()      # the unique numbers of processes of this machine that were read
 
 
 def process():
@@ -47,10 +47,7 @@ def is_stopped(held):
 
 def has_left(held):
     """Whether the kernel says so: LLDB calls a process stopped for a moment after it let go of it."""
-    if is_of_this_machine(held.GetProcessID()):
-        seen_here.add(held.GetUniqueID())
-        return False
-    return held.GetUniqueID() in seen_here
+    return held.GetUniqueID() in seen_here and not is_of_this_machine(held.GetProcessID())
 
 
 def executable():
@@ -121,6 +118,7 @@ def open_session(question):
     if is_core():
         return holdfast.Session.core(core_path(), executable(), question)
     if is_of_this_machine(held.GetProcessID()):
+        seen_here.add(held.GetUniqueID())
         return holdfast.Session.local(held.GetProcessID(), threads(), question)
     return holdfast.Session.remote(held.GetProcessID(), threads(), None, executable() or None, mappings(held), b"",
                                    read_remote, question)
