@@ -339,6 +339,69 @@ Test(go_stack, arguments_that_lie_cost_one_look_at_the_stack)
 	cr_expect_eq(go.damage[GO_DAMAGE_UNWIND].lowest, fake_addr(FAKE_G));
 }
 
+/* main.leaf's only root is in an object that main.caller leads to: it is found when those of all frames are. */
+Test(go_stack, frames_ascend_whenever_their_roots_are_found)
+{
+	const struct go_frame *frame;
+
+	fake_u64(&fake, FAKE_GOFUNC + 0x200, 1);
+	fake_u32(&fake, FAKE_GOFUNC + 0x208, (uint32_t)-8);
+	fake_u32(&fake, FAKE_GOFUNC + 0x20c, 8);
+	fake_u32(&fake, FAKE_GOFUNC + 0x210, 8);
+	fake_u32(&fake, func_at(0) + 56 + 8, 0x200);
+	fake.at[FAKE_GOFUNC + 0x20 + 8] = 3; /* both of main.caller's locals are pointers */
+	fake_u64(&fake, LEAF_SP, fake_addr(FAKE_HEAP));
+	fake_u64(&fake, LOCAL, fake_addr(LEAF_SP));
+	fake_u64(&fake, LOCAL + 8, fake_addr(FAKE_HEAP));
+	read_all();
+	cr_assert_eq(go.stack_roots.n, 2);
+	cr_expect_eq(go.stack_roots.at[0].slot, fake_addr(LOCAL + 8));
+	cr_expect_eq(go.stack_roots.at[1].slot, fake_addr(LEAF_SP));
+	cr_assert_eq(go.frames.n, 2);
+	cr_expect_lt(go.frames.at[0].sp, go.frames.at[1].sp);
+	hf_vec_each(&go.stack_roots, root) {
+		frame = go_frame_of(&go, 0, root->slot);
+		cr_assert_not_null(frame);
+		cr_expect_eq(frame, &go.frames.at[root->frame]);
+	}
+	cr_expect_eq(go_frame_of(&go, 0, fake_addr(LEAF_SP))->entry, TEXT(LEAF));
+	cr_expect_eq(go_frame_of(&go, 0, fake_addr(LOCAL))->entry, TEXT(CALLER));
+}
+
+Test(go_stack, slot_is_in_the_highest_frame_at_or_below_it)
+{
+	static const struct {
+		const char *what;
+		uint32_t goroutine;
+		uint64_t slot;
+		int frame; /* its index; -1: none */
+	} rows[] = {
+		{"where the first begins", 1, 0x1000, 0},
+		{"in the first", 1, 0x10f8, 0},
+		{"where the second begins", 1, 0x1100, 1},
+		{"above all of them", 1, UINT64_MAX, 2},
+		{"of another goroutine, at the same address", 3, 0x1100, 3},
+		{"below the first", 1, 0xff8, -1},
+		{"a register's", 1, 0, -1},
+		{"below the first of a later goroutine", 3, 0x1000, -1},
+		{"of a goroutine without frames", 2, 0x1100, -1},
+		{"of one before all others", 0, 0x1100, -1},
+		{"of one after all others", 4, 0x1100, -1},
+		{"of no goroutine", UINT32_MAX, 0x1100, -1},
+	};
+	static const struct go_frame frames[] = {{.goroutine = 1, .sp = 0x1000},
+						 {.goroutine = 1, .sp = 0x1100},
+						 {.goroutine = 1, .sp = 0x1200},
+						 {.goroutine = 3, .sp = 0x1080}};
+
+	cr_expect_null(go_frame_of(&go, 0, 0x1000), "no frames");
+	for (size_t i = 0; i < HF_LEN(frames); i++)
+		cr_assert_null(hf_vec_push(&go.frames, frames[i]));
+	for (size_t i = 0; i < HF_LEN(rows); i++)
+		cr_expect_eq(go_frame_of(&go, rows[i].goroutine, rows[i].slot),
+			     rows[i].frame < 0 ? NULL : &go.frames.at[rows[i].frame], "%s", rows[i].what);
+}
+
 Test(go_stack, object_that_nothing_points_to_is_dead)
 {
 	fake_u64(&fake, LOCAL, 0);

@@ -267,7 +267,7 @@ struct go {
 
 	/* goroutine.c, stack.c, roots.c */
 	HF_VEC(struct go_goroutine) goroutines; /* but for dead and idle ones */
-	HF_VEC(struct go_frame) frames;
+	HF_VEC(struct go_frame) frames;         /* those with roots, ascending by goroutine, then by sp */
 	HF_VEC(struct go_raw_root) stack_roots; /* and registers, defers, panics */
 	HF_VEC(struct go_special_record) specials;
 	HF_VEC(struct go_raw_root)
@@ -439,8 +439,11 @@ struct hf_err *go_unwind(struct go *go, const struct go_goroutine *g, go_frame_f
 			 bool *ret_complete) HF_CHECKED;
 
 /* Appends what a goroutine's stack, registers, defers and panics hold to go->stack_roots (any values, also such that
- * lead to no block), and frames to go->frames. stack.c */
+ * lead to no block), and frames to go->frames: goroutines must come in ascending order. stack.c */
 struct hf_err *go_stack_scan(struct go *go, uint32_t goroutine, bool *ret_complete) HF_CHECKED;
+/* The frame of a goroutine that an address of its stack is taken to be in: of those with roots the highest that begins at
+ * or below it. NULL: none, or slot is 0 (a register's). */
+const struct go_frame *go_frame_of(const struct go *go, uint32_t goroutine, uint64_t slot);
 
 const char *go_wait_reason(struct go *go,
 			   const struct go_goroutine *g); /* "chan send", "running"...; never NULL */

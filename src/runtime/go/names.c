@@ -523,7 +523,7 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 				     struct hf_str *via)
 {
 	const struct go_goroutine *g;
-	const struct go_frame *frame = NULL;
+	const struct go_frame *frame;
 	const go_locals *locals;
 	const struct go_local *local;
 	struct go_func f;
@@ -536,10 +536,7 @@ static struct hf_err *goroutine_name(struct go *go, const struct hf_found_root *
 		    g->id, go_wait_reason(go, g));
 	if (root->kind == HF_ROOT_REGISTER)
 		hf_str_add(via, "(register)");
-	for (size_t i = 0; i < go->frames.n && root->slot; i++)
-		if (go->frames.at[i].goroutine == root->owner && root->slot >= go->frames.at[i].sp &&
-		    (!frame || go->frames.at[i].sp > frame->sp))
-			frame = &go->frames.at[i];
+	frame = go_frame_of(go, root->owner, root->slot);
 	if (!frame || !go_find_func(go, frame->entry, &f))
 		return NULL;
 	if (strcmp(f.name, g->function ? g->function : ""))

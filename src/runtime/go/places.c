@@ -225,28 +225,9 @@ struct hf_err *go_view_place_name(struct hf_runtime *rt, const struct hf_view_pl
 
 /* ---- roots ------------------------------------------------------------------------------------------------------- */
 
-/* Frames stand in the order of goroutines, and of one goroutine innermost first: ascending. */
-const struct go_frame *go_frame_of(const struct go *go, uint32_t goroutine, uint64_t slot)
-{
-	size_t low = 0, high = go->frames.n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		const struct go_frame *f = &go->frames.at[mid];
-
-		if (f->goroutine < goroutine || (f->goroutine == goroutine && f->sp <= slot))
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low && go->frames.at[low - 1].goroutine == goroutine && go->frames.at[low - 1].sp <= slot
-		       ? &go->frames.at[low - 1]
-		       : NULL;
-}
-
 static struct hf_err *stack_place(struct go *go, const struct hf_found_root *root, struct hf_str *ret)
 {
-	const struct go_frame *frame = root->slot ? go_frame_of(go, root->owner, root->slot) : NULL;
+	const struct go_frame *frame = go_frame_of(go, root->owner, root->slot);
 	const go_locals *locals;
 	const struct go_local *local;
 	struct go_func f;

@@ -19,7 +19,8 @@
 
 struct local_frame {
 	struct go_frame frame;
-	uint32_t out; /* its index in the output; NO_FRAME: nothing of it is live */
+	bool is_live; /* it has roots */
+	uint32_t out; /* its index in the output, once all is scanned */
 };
 
 /* A stack-allocated variable whose address was taken: its pointers count if something live points to it. */
@@ -45,7 +46,7 @@ struct go_scan_state {
 	struct go *go;
 	const struct go_goroutine *g;
 	uint32_t index;
-	struct go_scan_output *out;
+	struct go_scan_output *out; /* roots name their frame by its index in frames, until out_frames */
 };
 
 struct go_scan_state *go_scan_state_create(void)
@@ -65,28 +66,13 @@ void go_scan_state_destroy(struct go_scan_state *s)
 	hf_free(s);
 }
 
-static struct hf_err *out_frame(struct go_scan_state *s, uint32_t frame, uint32_t *ret)
-{
-	struct local_frame *f;
-
-	*ret = NO_FRAME;
-	if (frame == NO_FRAME)
-		return NULL;
-	f = &s->frames.at[frame];
-	if (f->out == NO_FRAME) {
-		HF_TRY(hf_vec_push(&s->out->frames, f->frame));
-		f->out = (uint32_t)(s->out->frames.n - 1);
-	}
-	*ret = f->out;
-	return NULL;
-}
-
 /* A word that may be a pointer: into this very stack it makes a stack object live, into the heap it is a
  * root. */
 static struct hf_err *add(struct go_scan_state *s, enum hf_root_kind kind, uint64_t slot, uint64_t value,
 			  uint32_t frame)
 {
-	struct go_raw_root root = {.slot = slot, .value = value, .owner = s->index, .kind = (uint8_t)kind};
+	struct go_raw_root root = {
+		.slot = slot, .value = value, .owner = s->index, .kind = (uint8_t)kind, .frame = frame};
 
 	if (value < LOWEST || value >= HIGHEST)
 		return NULL;
@@ -94,7 +80,8 @@ static struct hf_err *add(struct go_scan_state *s, enum hf_root_kind kind, uint6
 		return hf_vec_push(&s->queue, value);
 	if (s->go->arena_index && !go_find_span(s->go, value))
 		return NULL;
-	HF_TRY(out_frame(s, frame, &root.frame));
+	if (frame != NO_FRAME)
+		s->frames.at[frame].is_live = true;
 	return hf_vec_push(&s->out->roots, root);
 }
 
@@ -296,8 +283,7 @@ static struct hf_err *scan_frames(struct go_scan_state *s, bool names_only, cons
 
 	for (; more; more = go_unwind_next(&u)) {
 		const struct go_stkframe *f = &u.frame;
-		struct local_frame local = {.out = NO_FRAME,
-					    .frame = {s->index, f->call_pc, f->func.entry, f->fp, f->sp}};
+		struct local_frame local = {.frame = {s->index, f->call_pc, f->func.entry, f->fp, f->sp}};
 
 		HF_TRY(hf_vec_push(&s->frames, local));
 		if (!names_only)
@@ -359,6 +345,24 @@ static struct hf_err *scan_objects(struct go_scan_state *s)
 			continue;
 		o->done = true;
 		HF_TRY(scan_object(s, o));
+	}
+	return NULL;
+}
+
+/* In the order of the unwinding, whenever their first root was found: that of a stack object comes after all others. */
+static struct hf_err *out_frames(struct go_scan_state *s, size_t first_root)
+{
+	hf_vec_each(&s->frames, f) {
+		if (!f->is_live)
+			continue;
+		f->out = (uint32_t)s->out->frames.n;
+		HF_TRY(hf_vec_push(&s->out->frames, f->frame));
+	}
+	for (size_t i = first_root; i < s->out->roots.n; i++) {
+		struct go_raw_root *root = &s->out->roots.at[i];
+
+		if (root->frame != NO_FRAME)
+			root->frame = s->frames.at[root->frame].out;
 	}
 	return NULL;
 }
@@ -449,6 +453,7 @@ struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_
 	const struct go_goroutine *g = &go->goroutines.at[goroutine];
 	bool lost = g->conservative && go_is_running(g);
 	bool whole = g->conservative || g->sp < g->lo || g->sp >= g->hi;
+	size_t first_root = out->roots.n;
 
 	s->go = go;
 	s->g = g;
@@ -472,6 +477,7 @@ struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_
 	HF_TRY(scan_defers(s));
 	HF_TRY(add(s, HF_ROOT_GOROUTINE, g->addr + (uint64_t)go_off(go, G_PANIC), g->panic_addr, NO_FRAME));
 	HF_TRY(scan_objects(s));
+	HF_TRY(out_frames(s, first_root));
 	if (s->gave_up)
 		*ret_why = "its maps lie";
 	*ret_name = find_name(s);

@@ -1,7 +1,4 @@
-#define _GNU_SOURCE
 #include "steps.h"
-
-#include <stdlib.h>
 
 #define KEYS_MAX (1u << 20) /* fields that are remembered by place; beyond, their names are made each time */
 
@@ -11,8 +8,6 @@ struct go_steps_table {
 	HF_VEC(uint32_t) next;  /* with the same hash; 0: none */
 	struct hf_map64 by_key; /* type and offset -> step */
 	struct hf_map64 by_name;
-	/* go->frames by goroutine and address: the frames of goroutine g are order[first[g]] .. order[first[g+1]-1] */
-	uint32_t *order, *first;
 };
 
 void go_steps_destroy(struct go *go)
@@ -25,40 +20,7 @@ void go_steps_destroy(struct go *go)
 	hf_vec_deinit(&t->next);
 	hf_map64_deinit(&t->by_key);
 	hf_map64_deinit(&t->by_name);
-	hf_free(t->order);
-	hf_free(t->first);
 	hf_free(take_ptr(go->steps));
-}
-
-static int compare_frames(const void *a, const void *b, void *arg)
-{
-	const struct go *go = arg;
-	const struct go_frame *x = &go->frames.at[*(const uint32_t *)a],
-			      *y = &go->frames.at[*(const uint32_t *)b];
-
-	if (x->goroutine != y->goroutine)
-		return x->goroutine < y->goroutine ? -1 : 1;
-	return (x->sp > y->sp) - (x->sp < y->sp);
-}
-
-static struct hf_err *order_frames(struct go *go, struct go_steps_table *t)
-{
-	size_t n = go->frames.n, at = 0;
-
-	t->order = hf_malloc(hf_max(n, (size_t)1) * sizeof(*t->order));
-	t->first = hf_malloc((go->goroutines.n + 1) * sizeof(*t->first));
-	if (!t->order || !t->first)
-		return hf_err_nomem();
-	for (uint32_t i = 0; i < n; i++)
-		t->order[i] = i;
-	if (n)
-		qsort_r(t->order, n, sizeof(*t->order), compare_frames, go);
-	for (uint32_t g = 0; g <= go->goroutines.n; g++) {
-		while (at < n && go->frames.at[t->order[at]].goroutine < g)
-			at++;
-		t->first[g] = (uint32_t)at;
-	}
-	return NULL;
 }
 
 static struct hf_err *open_table(struct go *go)
@@ -73,8 +35,6 @@ static struct hf_err *open_table(struct go *go)
 	err = hf_vec_push(&go->steps->at, ((struct hf_step_info){.name = "", .file = ""}));
 	if (!err)
 		err = hf_vec_push(&go->steps->next, 0);
-	if (!err)
-		err = order_frames(go, go->steps);
 	if (err)
 		go_steps_destroy(go);
 	return err;
@@ -356,23 +316,6 @@ static struct hf_err *function_step(struct go *go, const char *name, uint64_t en
 	return intern(go, &info, ret);
 }
 
-/* The frame whose slots hold that address: the highest at or below it. */
-static const struct go_frame *frame_at(const struct go *go, uint32_t goroutine, uint64_t slot)
-{
-	const struct go_steps_table *t = go->steps;
-	uint32_t low = t->first[goroutine], high = t->first[goroutine + 1];
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (go->frames.at[t->order[mid]].sp <= slot)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low > t->first[goroutine] ? &go->frames.at[t->order[low - 1]] : NULL;
-}
-
 static struct hf_err *local_step(struct go *go, const struct go_frame *frame, uint64_t slot,
 				 const char *function, struct hf_root_steps *ret)
 {
@@ -401,7 +344,7 @@ static struct hf_err *goroutine_steps(struct go *go, const struct hf_found_root 
 {
 	const struct go_goroutine *g = &go->goroutines.at[root->owner];
 	const char *function = g->function && *g->function ? g->function : "?";
-	const struct go_frame *frame = root->slot ? frame_at(go, root->owner, root->slot) : NULL;
+	const struct go_frame *frame = go_frame_of(go, root->owner, root->slot);
 	struct go_func f;
 	uint32_t step;
 

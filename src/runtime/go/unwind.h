@@ -125,8 +125,8 @@ struct go_scan_state; /* stack.c: what it works on, reused from goroutine to gor
 struct go_scan_state *go_scan_state_create(void);    /* NULL: out of memory */
 void go_scan_state_destroy(struct go_scan_state *s); /* takes NULL */
 
-/* As go_stack_scan, into out. *ret_name: what the goroutine runs, "" unknown. *ret_why: of an incomplete
- * unwinding. */
+/* As go_stack_scan, into out; frames ascend by stack pointer. *ret_name: what the goroutine runs, "" unknown.
+ * *ret_why: of an incomplete unwinding. */
 struct hf_err *go_scan_goroutine(struct go *go, struct go_scan_state *s, uint32_t goroutine,
 				 struct go_scan_output *out, const char **ret_name, const char **ret_why)
 	HF_CHECKED;

@@ -18,8 +18,6 @@ struct hf_err *go_view_place_name(struct hf_runtime *rt, const struct hf_view_pl
 				  struct hf_str *ret) HF_CHECKED;
 struct hf_err *go_root_place(struct hf_runtime *rt, const struct hf_found_root *root, struct hf_str *ret)
 	HF_CHECKED;
-/* The frame of a goroutine that a slot of its stack is in; NULL. */
-const struct go_frame *go_frame_of(const struct go *go, uint32_t goroutine, uint64_t slot);
 
 /* spare.c: fills kind, spare and of, where the map or channel at addr has room to spare. A map or channel, and what damage
  * makes several of them share, is looked at once a round. */

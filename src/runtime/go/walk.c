@@ -152,3 +152,19 @@ struct hf_err *go_stack_scan(struct go *go, uint32_t goroutine, bool *ret_comple
 		*ret_complete = why == NULL;
 	return err;
 }
+
+const struct go_frame *go_frame_of(const struct go *go, uint32_t goroutine, uint64_t slot)
+{
+	size_t low = 0, high = go->frames.n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct go_frame *f = &go->frames.at[mid];
+
+		if (f->goroutine < goroutine || (f->goroutine == goroutine && f->sp <= slot))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return slot && low && go->frames.at[low - 1].goroutine == goroutine ? &go->frames.at[low - 1] : NULL;
+}
