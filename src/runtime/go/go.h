@@ -327,6 +327,25 @@ struct hf_err *go_modules_read(struct go *go) HF_CHECKED;
 void go_modules_deinit(struct go *go);
 const struct go_module *go_find_module(const struct go *go, uint64_t pc); /* by text; NULL */
 
+/* Variables that may hold pointers: the data or the bss of a module. */
+struct go_section {
+	uint64_t start, end;
+	const uint8_t *words; /* n of them, from start on; NULL: they or their mask cannot be read */
+	const uint8_t *mask;  /* a bit a word: it is a pointer */
+	uint64_t n;
+};
+typedef struct hf_err *go_section_fn(void *arg, const struct go_section *section);
+/* Calls fn for each section that is not empty; what it gets is valid until it returns. Errors: fn's, which end the walk. */
+struct hf_err *go_each_section(struct go *go, go_section_fn *fn, void *arg) HF_CHECKED;
+static inline bool go_section_has(const struct go_section *s, uint64_t i) /* word i is there, and a pointer */
+{
+	return i < s->n && s->mask[i / 8] >> (i % 8) & 1;
+}
+static inline uint64_t go_section_word(const struct go_section *s, uint64_t i)
+{
+	return hf_load_u64(s->words + i * 8);
+}
+
 /* The function that holds pc; false where none does. Any thread. */
 bool go_find_func(struct go *go, uint64_t pc, struct go_func *ret);
 /* A value of a pc-value table (pctab offset `table`) at pc; false where the table ends before. Bounded. */

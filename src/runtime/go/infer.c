@@ -66,37 +66,20 @@ static void note_slice(struct inference *in, uint64_t ptr, uint64_t len, uint64_
 		in->t->err = hf_err_nomem();
 }
 
-struct section {
-	uint64_t start, end, mask, bits;
-};
-
-static bool bit_at(const uint8_t *mask, uint64_t bits, uint64_t i)
+static struct hf_err *infer_section(void *arg, const struct go_section *s)
 {
-	return i < bits && mask[i / 8] >> (i % 8) & 1;
-}
+	struct inference *in = arg;
 
-static struct hf_err *infer_section(struct inference *in, const struct section *s)
-{
-	struct go *go = in->t->go;
-	struct hf_scratch data = {0}, masks = {0};
-	const void *words, *m;
-	uint64_t bits = s->end > s->start ? hf_min(s->bits, (s->end - s->start) / 8) : 0;
+	for (uint64_t i = 0; i < s->n && !in->t->err; i++) {
+		uint64_t word = go_section_word(s, i);
 
-	if (!bits || hf_err_ignore(hf_target_get(go->t, s->mask, (size_t)(bits + 7) / 8, &masks, &m)) ||
-	    hf_err_ignore(hf_target_get(go->t, s->start, (size_t)bits * 8, &data, &words)))
-		bits = 0;
-	for (uint64_t i = 0; i < bits && !in->t->err; i++) {
-		const uint8_t *p = (const uint8_t *)words + i * 8;
-
-		if (!bit_at(m, bits, i) || !hf_load_u64(p))
+		if (!go_section_has(s, i) || !word)
 			continue;
-		if (i && !bit_at(m, bits, i - 1))
-			try_interface(in, hf_load_u64(p - 8), hf_load_u64(p));
-		if (i + 2 < bits && !bit_at(m, bits, i + 1) && !bit_at(m, bits, i + 2))
-			note_slice(in, hf_load_u64(p), hf_load_u64(p + 8), hf_load_u64(p + 16));
+		if (i && !go_section_has(s, i - 1))
+			try_interface(in, go_section_word(s, i - 1), word);
+		if (i + 2 < s->n && !go_section_has(s, i + 1) && !go_section_has(s, i + 2))
+			note_slice(in, word, go_section_word(s, i + 1), go_section_word(s, i + 2));
 	}
-	hf_vec_deinit(&data);
-	hf_vec_deinit(&masks);
 	return in->t->err;
 }
 
@@ -104,10 +87,7 @@ static struct hf_err *infer_roots(struct inference *in)
 {
 	struct go *go = in->t->go;
 
-	hf_vec_each(&go->modules, m) {
-		HF_TRY(infer_section(in, &(struct section){m->data, m->edata, m->datamask, m->datamask_n}));
-		HF_TRY(infer_section(in, &(struct section){m->bss, m->ebss, m->bssmask, m->bssmask_n}));
-	}
+	HF_TRY(go_each_section(go, infer_section, in));
 	for (size_t i = 0; i < go->stack_roots.n && !in->t->err; i++) {
 		const struct go_raw_root *root = &go->stack_roots.at[i];
 		uint64_t word;

@@ -261,3 +261,45 @@ const struct go_module *go_find_module(const struct go *go, uint64_t pc)
 			return m;
 	return NULL;
 }
+
+struct section_reader {
+	struct go *go;
+	go_section_fn *fn;
+	void *arg;
+	struct hf_scratch data, masks;
+};
+
+static struct hf_err *read_section(struct section_reader *r, uint64_t start, uint64_t end, uint64_t mask,
+				   uint64_t bits)
+{
+	struct go_section s = {.start = start, .end = end};
+	uint64_t n = end > start ? hf_min(bits, (end - start) / 8) : 0;
+	const void *words, *m;
+
+	if (!n)
+		return NULL;
+	if (!hf_err_ignore(hf_target_get(r->go->t, mask, (size_t)(n + 7) / 8, &r->masks, &m)) &&
+	    !hf_err_ignore(hf_target_get(r->go->t, start, (size_t)n * 8, &r->data, &words))) {
+		s.words = words;
+		s.mask = m;
+		s.n = n;
+	}
+	return r->fn(r->arg, &s);
+}
+
+static void section_reader_deinit(struct section_reader *r)
+{
+	hf_vec_deinit(&r->data);
+	hf_vec_deinit(&r->masks);
+}
+
+struct hf_err *go_each_section(struct go *go, go_section_fn *fn, void *arg)
+{
+	_cleanup_(section_reader_deinit) struct section_reader r = {.go = go, .fn = fn, .arg = arg};
+
+	hf_vec_each(&go->modules, m) {
+		HF_TRY(read_section(&r, m->data, m->edata, m->datamask, m->datamask_n));
+		HF_TRY(read_section(&r, m->bss, m->ebss, m->bssmask, m->bssmask_n));
+	}
+	return NULL;
+}

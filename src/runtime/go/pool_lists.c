@@ -99,38 +99,27 @@ static bool is_list(struct go *go, const uint8_t *p, struct hf_scratch *scratch)
 	return true;
 }
 
-static bool bit_at(const uint8_t *mask, uint64_t i)
+struct search {
+	struct go *go;
+	struct hf_scratch list;
+};
+
+static struct hf_err *search_section(void *arg, const struct go_section *s)
 {
-	return mask[i / 8] >> (i % 8) & 1;
-}
+	struct search *search = arg;
 
-static struct hf_err *search(struct go *go, uint64_t start, uint64_t end, uint64_t mask, uint64_t bits)
-{
-	struct hf_scratch data = {0}, masks = {0}, list = {0};
-	const void *words, *m;
-	struct hf_err *err = NULL;
-
-	bits = end > start ? hf_min(bits, (end - start) / 8) : 0;
-	if (!bits || hf_err_ignore(hf_target_get(go->t, mask, (size_t)(bits + 7) / 8, &masks, &m)) ||
-	    hf_err_ignore(hf_target_get(go->t, start, (size_t)bits * 8, &data, &words)))
-		bits = 0;
-	for (uint64_t i = 0; i + 2 < bits && !err; i++) {
-		const uint8_t *p = (const uint8_t *)words + i * 8;
-
-		if (bit_at(m, i) && !bit_at(m, i + 1) && !bit_at(m, i + 2) && is_list(go, p, &list))
-			err = go_pools_read_list(go, start + i * 8, &(uint32_t){0});
-	}
-	hf_vec_deinit(&data);
-	hf_vec_deinit(&masks);
-	hf_vec_deinit(&list);
-	return err;
+	for (uint64_t i = 0; i + 2 < s->n; i++)
+		if (go_section_has(s, i) && !go_section_has(s, i + 1) && !go_section_has(s, i + 2) &&
+		    is_list(search->go, s->words + i * 8, &search->list))
+			HF_TRY(go_pools_read_list(search->go, s->start + i * 8, &(uint32_t){0}));
+	return NULL;
 }
 
 struct hf_err *go_pools_search(struct go *go)
 {
-	hf_vec_each(&go->modules, m) {
-		HF_TRY(search(go, m->data, m->edata, m->datamask, m->datamask_n));
-		HF_TRY(search(go, m->bss, m->ebss, m->bssmask, m->bssmask_n));
-	}
-	return NULL;
+	struct search search = {.go = go};
+	struct hf_err *err = go_each_section(go, search_section, &search);
+
+	hf_vec_deinit(&search.list);
+	return err;
 }

@@ -204,40 +204,29 @@ struct hf_err *go_global_owner(struct go *go, uint64_t slot, uint32_t *ret)
 	return NULL;
 }
 
-static struct hf_err *section_roots(struct globals *g, uint64_t start, uint64_t end, uint64_t mask,
-				    uint64_t bits)
+static struct hf_err *section_roots(void *arg, const struct go_section *s)
 {
-	struct go *go = g->go;
-	struct hf_scratch data = {0}, masks = {0};
-	const void *words, *m;
-	struct hf_err *err = NULL;
+	struct globals *g = arg;
 
-	bits = hf_min(bits, (end - start) / 8);
-	if (!bits || end <= start)
-		return NULL;
-	if (hf_err_ignore(hf_target_get(go->t, mask, (size_t)(bits + 7) / 8, &masks, &m)) ||
-	    hf_err_ignore(hf_target_get(go->t, start, (size_t)bits * 8, &data, &words))) {
-		hf_target_warn(go->t, true,
+	g->at = 0;
+	if (!s->words)
+		hf_target_warn(g->go->t, true,
 			       "global variables at 0x%" PRIx64 "-0x%" PRIx64
 			       " cannot be read: what they hold looks like garbage",
-			       start, end);
-		bits = 0;
-	}
-	for (uint64_t i = 0; i < bits && !err; i++) {
-		struct hf_found_root root = {.kind = HF_ROOT_GLOBAL, .slot = start + i * 8};
+			       s->start, s->end);
+	for (uint64_t i = 0; i < s->n; i++) {
+		struct hf_found_root root = {.kind = HF_ROOT_GLOBAL, .slot = s->start + i * 8};
 
-		if (!(((const uint8_t *)m)[i / 8] >> (i % 8) & 1))
+		if (!go_section_has(s, i))
 			continue;
-		root.value = hf_load_u64((const uint8_t *)words + i * 8);
-		root.block = root.value ? go_find_block(go, root.value) : HF_NO_BLOCK;
+		root.value = go_section_word(s, i);
+		root.block = root.value ? go_find_block(g->go, root.value) : HF_NO_BLOCK;
 		if (root.block == HF_NO_BLOCK)
 			continue;
 		root.owner = owner_of(g, root.slot);
-		err = g->fn(g->arg, &root);
+		HF_TRY(g->fn(g->arg, &root));
 	}
-	hf_free(data.at);
-	hf_free(masks.at);
-	return err;
+	return NULL;
 }
 
 static struct hf_err *global_roots(struct go *go, hf_root_fn *fn, void *arg)
@@ -245,13 +234,7 @@ static struct hf_err *global_roots(struct go *go, hf_root_fn *fn, void *arg)
 	struct globals g = {.go = go, .fn = fn, .arg = arg};
 
 	HF_TRY(hf_syms_variables(go->syms, &g.variables, &g.n));
-	hf_vec_each(&go->modules, m) {
-		g.at = 0;
-		HF_TRY(section_roots(&g, m->data, m->edata, m->datamask, m->datamask_n));
-		g.at = 0;
-		HF_TRY(section_roots(&g, m->bss, m->ebss, m->bssmask, m->bssmask_n));
-	}
-	return NULL;
+	return go_each_section(go, section_roots, &g);
 }
 
 /* ---- all roots ---------------------------------------------------------------------------------------------------- */

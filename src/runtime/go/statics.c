@@ -27,30 +27,21 @@ static bool in_data(const struct go *go, uint64_t addr)
 	return false;
 }
 
-static struct hf_err *add_leads(struct go *go, uint64_t start, uint64_t end, uint64_t mask, uint64_t bits)
+static struct hf_err *add_leads(void *arg, const struct go_section *s)
 {
-	struct hf_scratch data = {0}, masks = {0};
+	struct go *go = arg;
 	struct hf_variable variable;
-	const void *words, *m;
-	struct hf_err *err = NULL;
 
-	bits = end > start ? hf_min(bits, (end - start) / 8) : 0;
-	if (!bits || hf_err_ignore(hf_target_get(go->t, mask, (size_t)(bits + 7) / 8, &masks, &m)) ||
-	    hf_err_ignore(hf_target_get(go->t, start, (size_t)bits * 8, &data, &words)))
-		bits = 0;
-	for (uint64_t i = 0; i < bits && !err; i++) {
-		struct lead lead = {.value = hf_load_u64((const uint8_t *)words + i * 8),
-				    .slot = start + i * 8};
+	for (uint64_t i = 0; i < s->n; i++) {
+		struct lead lead = {.value = go_section_word(s, i), .slot = s->start + i * 8};
 
-		if (!(((const uint8_t *)m)[i / 8] >> (i % 8) & 1) || !in_data(go, lead.value) ||
+		if (!go_section_has(s, i) || !in_data(go, lead.value) ||
 		    hf_syms_variable_at(go->syms, lead.value, &variable))
 			continue;
 		lead.named = hf_syms_variable_at(go->syms, lead.slot, &variable);
-		err = hf_vec_push(&go->statics->leads, lead);
+		HF_TRY(hf_vec_push(&go->statics->leads, lead));
 	}
-	hf_vec_deinit(&data);
-	hf_vec_deinit(&masks);
-	return err;
+	return NULL;
 }
 
 /* Of slots that lead to one place, one in a variable comes last. */
@@ -72,10 +63,7 @@ static struct hf_err *read_leads(struct go *go)
 	go->statics = hf_calloc(1, sizeof(*go->statics));
 	if (!go->statics)
 		return hf_err_nomem();
-	hf_vec_each(&go->modules, m) {
-		HF_TRY(add_leads(go, m->data, m->edata, m->datamask, m->datamask_n));
-		HF_TRY(add_leads(go, m->bss, m->ebss, m->bssmask, m->bssmask_n));
-	}
+	HF_TRY(go_each_section(go, add_leads, go));
 	if (go->statics->leads.n)
 		qsort(go->statics->leads.at, go->statics->leads.n, sizeof(*go->statics->leads.at),
 		      compare_leads);
