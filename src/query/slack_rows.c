@@ -6,19 +6,10 @@
 #define UP_MAX      16 /* blocks without a name of their own, one in another */
 #define SHARED_WITH 3
 
-static uint64_t hash_of(const char *s)
-{
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-	return h | 1;
-}
-
 /* Equal names get equal numbers. Takes name. */
 static struct hf_err *number_of(struct slack *k, struct hf_str *name, uint32_t *ret)
 {
-	uint64_t hash = hash_of(hf_str_get(name)), first = 0;
+	uint64_t hash = hf_text_hash(0, hf_str_get(name)), first = 0;
 	struct hf_err *err = hf_str_check(name);
 
 	hf_map64_find(&k->by_text, hash, &first);

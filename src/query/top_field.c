@@ -19,18 +19,9 @@ struct grouping {
 	bool has_way;
 };
 
-static uint64_t hash_of(const char *s)
-{
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-	return h | 1;
-}
-
 static struct hf_err *row_of(struct grouping *g, const char *text, uint32_t *ret)
 {
-	uint64_t hash = hash_of(text), first = 0;
+	uint64_t hash = hf_text_hash(0, text), first = 0;
 	const char *name;
 
 	hf_map64_find(&g->rows_by_text, hash, &first);
