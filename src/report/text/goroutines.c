@@ -81,7 +81,18 @@ void hf_text_leaked(struct hf_text *t, const struct hf_goroutines *g)
 	hf_str_deinit(&words);
 }
 
-/* "made at FILE:LINE (150), FILE:LINE (50)" */
+/* A line of a group, where there is any. Takes words. */
+static void show_words(struct hf_text *t, struct hf_str *words)
+{
+	if (words->n) {
+		hf_text_spaces(t, 2);
+		hf_text_wrap(t, 2, hf_str_get(words));
+	}
+	t->out.failed |= words->failed;
+	hf_str_deinit(words);
+}
+
+/* "started at FILE:LINE (150), FILE:LINE (50)" */
 static void show_sites(struct hf_text *t, const struct hf_goroutine_group *group)
 {
 	struct hf_str words = {0};
@@ -95,12 +106,7 @@ static void show_sites(struct hf_text *t, const struct hf_goroutine_group *group
 	}
 	if (group->sites_n > SITES)
 		hf_str_add(&words, ", ...");
-	if (group->sites_n) {
-		hf_text_spaces(t, 2);
-		hf_text_wrap(t, 2, hf_str_get(&words));
-	}
-	t->out.failed |= words.failed;
-	hf_str_deinit(&words);
+	show_words(t, &words);
 }
 
 static void show_labels(struct hf_text *t, const struct hf_goroutine_group *group)
@@ -110,12 +116,7 @@ static void show_labels(struct hf_text *t, const struct hf_goroutine_group *grou
 	for (size_t i = 0; i < group->labels_n; i++)
 		hf_str_addf(&words, "%s%s=%s (%s)", i ? ", " : "labels ", group->labels[i].key,
 			    group->labels[i].value, hf_show_count(group->labels[i].count).s);
-	if (group->labels_n) {
-		hf_text_spaces(t, 2);
-		hf_text_wrap(t, 2, hf_str_get(&words));
-	}
-	t->out.failed |= words.failed;
-	hf_str_deinit(&words);
+	show_words(t, &words);
 }
 
 /* Who could wake them. */
