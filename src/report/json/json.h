@@ -32,6 +32,7 @@ void hf_json_allocated(struct hf_json *j, struct json_t *object, const struct hf
 struct hf_heap;
 struct json_t *hf_json_memstats_of(struct hf_json *j, const struct hf_heap *heap);
 /* Parts of several results. */
+struct json_t *hf_json_source(struct hf_json *j, const struct hf_frame *at); /* {function, file, line} */
 struct json_t *hf_json_frames(struct hf_json *j, const struct hf_frame *at, size_t n);
 struct json_t *hf_json_chain(struct hf_json *j, const struct hf_chain *at);
 

@@ -3,16 +3,23 @@
 
 #include <jansson.h>
 
+json_t *hf_json_source(struct hf_json *j, const struct hf_frame *at)
+{
+	json_t *o = json_object();
+
+	hf_json_set(j, o, "function", hf_json_text(at->function));
+	hf_json_set(j, o, "file", hf_json_text(at->file));
+	hf_json_set(j, o, "line", json_integer(at->line));
+	return o;
+}
+
 json_t *hf_json_frames(struct hf_json *j, const struct hf_frame *at, size_t n)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++) {
-		json_t *o = json_object();
+		json_t *o = hf_json_source(j, &at[i]);
 
-		hf_json_set(j, o, "function", hf_json_text(at[i].function));
-		hf_json_set(j, o, "file", hf_json_text(at[i].file));
-		hf_json_set(j, o, "line", json_integer(at[i].line));
 		hf_json_set(j, o, "pc", hf_json_address(at[i].pc));
 		hf_json_set(j, o, "inlined", json_boolean(at[i].inlined));
 		hf_json_append(j, list, o);

@@ -7,14 +7,8 @@ static json_t *stack(struct hf_json *j, const struct hf_frame *at, size_t n)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < n; i++) {
-		json_t *o = json_object();
-
-		hf_json_set(j, o, "function", hf_json_text(at[i].function));
-		hf_json_set(j, o, "file", hf_json_text(at[i].file));
-		hf_json_set(j, o, "line", json_integer(at[i].line));
-		hf_json_append(j, list, o);
-	}
+	for (size_t i = 0; i < n; i++)
+		hf_json_append(j, list, hf_json_source(j, &at[i]));
 	return list;
 }
 
