@@ -20,7 +20,8 @@ enum {
 	BITS = 0x14000,
 	TYPES = 0x16000,
 	TYPES_END = 0x1a000,
-	MODULE = 0x1b000
+	MODULE = 0x1b000,
+	LISTS = 0x1c000 /* of a test's own */
 };
 enum { SMALL = 0x0, HEADERS = 0x2000, LARGE = 0x4000, NOSCAN = 0x6000 };
 enum {
@@ -52,6 +53,11 @@ static inline void put32(uint8_t *p, uint32_t v)
 static inline uint64_t meta_addr(uint32_t off)
 {
 	return META_BASE + (uint64_t)off;
+}
+
+static inline uint64_t list_addr(uint32_t off)
+{
+	return meta_addr(LISTS + off);
 }
 
 static inline uint64_t heap_addr(uint32_t off)

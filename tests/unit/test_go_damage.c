@@ -5,7 +5,7 @@
 
 #include <criterion/criterion.h>
 
-enum { LISTS = 0x1c000, T_DAMAGED = 0x600 };
+enum { T_DAMAGED = 0x600 };
 
 static struct go_heap_fake fake;
 static struct hf_target *target;
@@ -39,11 +39,6 @@ static void put_special(uint32_t at, uint64_t next, uint64_t offset)
 static void put_list(uint32_t span, uint64_t head)
 {
 	put64(fake.meta + SPANS + span * 0x100 + go_off(&go, MSPAN_SPECIALS), head);
-}
-
-static uint64_t list_addr(uint32_t at)
-{
-	return meta_addr(LISTS + at);
 }
 
 static const struct go_damage *read_specials(void)

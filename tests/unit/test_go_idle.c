@@ -3,8 +3,6 @@
 
 #include <criterion/criterion.h>
 
-#define LISTS 0x1c000u
-
 enum { RANGES = 0x0, ALLP = 0x80, PS = 0xa0, P = 0x100, L2 = 0x400 };
 enum {
 	CHUNK = 4 << 20,
@@ -41,7 +39,7 @@ static void put_ranges(uint64_t start, uint64_t end, uint64_t n)
 {
 	put(RANGES, start);
 	put(RANGES + 8, end);
-	put_mheap(go_off(&go, MHEAP_PAGES_IN_USE), meta_addr(LISTS + RANGES));
+	put_mheap(go_off(&go, MHEAP_PAGES_IN_USE), list_addr(RANGES));
 	put_mheap(go_off(&go, MHEAP_PAGES_IN_USE) + 8, n);
 }
 
@@ -49,13 +47,13 @@ static void setup(void)
 {
 	fake_heap_init(&fake);
 	cr_assert(fake_heap_open(&fake, &go, &target));
-	go.layout.var[GO_VAR_ALLP] = meta_addr(LISTS + ALLP);
-	put(ALLP, meta_addr(LISTS + PS));
+	go.layout.var[GO_VAR_ALLP] = list_addr(ALLP);
+	put(ALLP, list_addr(PS));
 	put(ALLP + 8, 1);
-	put(PS, meta_addr(LISTS + P));
+	put(PS, list_addr(P));
 	put_ranges(HEAP_BASE, HEAP_BASE + CHUNK, 1);
 	/* The chunk's index is 2^25 + 16: entry 4096 of the first level, 16 of the second. */
-	put_mheap(go_off(&go, MHEAP_PAGES_CHUNKS) + 4096 * 8, meta_addr(LISTS + L2) - ENTRY * 128);
+	put_mheap(go_off(&go, MHEAP_PAGES_CHUNKS) + 4096 * 8, list_addr(L2) - ENTRY * 128);
 	put(bits(0), 0xf); /* the four spans */
 }
 

@@ -3,18 +3,11 @@
 
 #include <criterion/criterion.h>
 
-#define LISTS 0x1c000u
-
 enum { HEAD = 0x0, FIRST = 0x100, SECOND = 0x200 };
 
 static struct go_heap_fake fake;
 static struct hf_target *target;
 static struct go go;
-
-static uint64_t list_addr(uint32_t at)
-{
-	return meta_addr(LISTS + at);
-}
 
 static void put(uint32_t at, uint64_t v)
 {

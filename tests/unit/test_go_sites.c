@@ -3,19 +3,13 @@
 
 #include <criterion/criterion.h>
 
-#define LISTS 0x1c000u
-#define END   (META_SIZE - LISTS) /* of what can be read */
+#define END (META_SIZE - LISTS) /* of what can be read */
 
 enum { HEAD = 0x0, RATE = 0x8, OFF = 0x10, FIRST = 0x100, SECOND = 0x400, THIRD = 0x700 };
 
 static struct go_heap_fake fake;
 static struct hf_target *target;
 static struct go go;
-
-static uint64_t list_addr(uint32_t at)
-{
-	return meta_addr(LISTS + at);
-}
 
 static void put(uint32_t at, uint64_t v)
 {
