@@ -129,6 +129,20 @@ static uint32_t pools_of(uint32_t row, uint32_t pools)
 	return bits;
 }
 
+static const struct hf_pools_answer *ask(size_t limit)
+{
+	const struct hf_pools_answer *answer = NULL;
+
+	cr_assert_null(hf_pools(&m.f.s, limit, &answer));
+	return answer;
+}
+
+static void done(const struct hf_pools_answer *answer)
+{
+	hf_result_free(answer);
+	fake_close(&m.f);
+}
+
 static const struct hf_pool_row *find_row(const struct hf_pools_answer *answer, const char *name)
 {
 	for (size_t i = 0; i < answer->n; i++)
@@ -223,8 +237,7 @@ Test(pools, idle_bytes_are_what_would_be_freed)
 		cr_expect_eq(answer->total_idle_bytes, freed(m.f.s.graph, pools, UINT32_MAX));
 		cr_expect_eq(sum + answer->shared_bytes, answer->total_idle_bytes);
 		cr_expect_eq(answer->total_idle, m.list.items_n);
-		hf_result_free(answer);
-		fake_close(&m.f);
+		done(answer);
 	}
 }
 
@@ -251,15 +264,14 @@ Test(pools, outlier_stands_out)
 
 	make_flat(20);
 	m.sizes[7] = 1000000;
-	cr_assert_null(hf_pools(&m.f.s, 0, &answer));
+	answer = ask(0);
 	cr_expect_eq(answer->rows[0].largest_bytes, 1000000);
 	cr_expect_eq(answer->rows[0].largest_addr, FAKE_BASE + 7 * FAKE_SLOT);
 	cr_expect_eq(answer->rows[0].median_bytes, 100);
 	cr_expect_eq(answer->rows[0].p99_bytes, 1000000);
 	cr_expect_eq(answer->rows[0].heavy, 1);
 	cr_expect_eq(answer->rows[0].own_bytes, 100);
-	hf_result_free(answer);
-	fake_close(&m.f);
+	done(answer);
 }
 
 Test(pools, items_alike_are_nine_tenths_together)
@@ -267,11 +279,10 @@ Test(pools, items_alike_are_nine_tenths_together)
 	const struct hf_pools_answer *answer;
 
 	make_flat(20);
-	cr_assert_null(hf_pools(&m.f.s, 0, &answer));
+	answer = ask(0);
 	cr_expect_eq(answer->rows[0].heavy, 18);
 	cr_expect_eq(answer->rows[0].largest_bytes, 100);
-	hf_result_free(answer);
-	fake_close(&m.f);
+	done(answer);
 }
 
 Test(pools, item_that_was_put_back_twice_retains_once)
@@ -281,12 +292,11 @@ Test(pools, item_that_was_put_back_twice_retains_once)
 	make_flat(3);
 	add_item(0, 2, HF_POOL_SHARED);
 	add_item(0, 2, HF_POOL_VICTIM);
-	cr_assert_null(hf_pools(&m.f.s, 0, &answer));
+	answer = ask(0);
 	cr_expect_eq(answer->rows[0].idle, 5);
 	cr_expect_eq(answer->rows[0].twice, 2);
 	cr_expect_eq(answer->rows[0].idle_bytes, 300);
-	hf_result_free(answer);
-	fake_close(&m.f);
+	done(answer);
 }
 
 Test(pools, items_that_are_no_objects_retain_nothing)
@@ -296,14 +306,13 @@ Test(pools, items_that_are_no_objects_retain_nothing)
 	make_flat(0);
 	add_item(0, HF_NO_BLOCK, HF_POOL_PRIVATE);
 	add_item(0, HF_NO_BLOCK, HF_POOL_SHARED);
-	cr_assert_null(hf_pools(&m.f.s, 0, &answer));
+	answer = ask(0);
 	cr_expect_eq(answer->rows[0].idle, 2);
 	cr_expect_eq(answer->rows[0].twice, 0);
 	cr_expect_eq(answer->rows[0].idle_bytes, 0);
 	cr_expect_eq(answer->rows[0].heavy, 0);
 	cr_expect_eq(answer->rows[0].out, HF_UNKNOWN);
-	hf_result_free(answer);
-	fake_close(&m.f);
+	done(answer);
 }
 
 Test(pools, pools_that_are_made_in_other_ways_have_rows_of_their_own)
@@ -313,16 +322,15 @@ Test(pools, pools_that_are_made_in_other_ways_have_rows_of_their_own)
 	make_random(5, POOLS);
 	m.pools[4].constructor = 0x4a0000;
 	m.pools[4].constructor_name = "main.newT";
-	cr_assert_null(hf_pools(&m.f.s, 0, &answer));
+	answer = ask(0);
 	cr_expect_eq(answer->n, 5);
 	cr_expect_eq(answer->total_pools, 5);
 	hf_result_free(answer);
-	cr_assert_null(hf_pools(&m.f.s, 2, &answer));
+	answer = ask(2);
 	cr_expect_eq(answer->n, 2);
 	cr_expect_eq(answer->left_out, 3);
 	cr_expect_eq(answer->total_pools, 5);
-	hf_result_free(answer);
-	fake_close(&m.f);
+	done(answer);
 }
 
 Test(pools, runtime_without_pools_has_none)
@@ -331,11 +339,10 @@ Test(pools, runtime_without_pools_has_none)
 
 	make_flat(3);
 	m.ops.pools = NULL;
-	cr_assert_null(hf_pools(&m.f.s, 0, &answer));
+	answer = ask(0);
 	cr_expect_eq(answer->n, 0);
 	cr_expect_eq(answer->total_idle_bytes, 0);
-	hf_result_free(answer);
-	fake_close(&m.f);
+	done(answer);
 }
 
 /* Whatever allocation fails: an error, or the answer, and nothing is lost. */
