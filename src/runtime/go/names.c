@@ -17,6 +17,20 @@ const struct go_member *go_member_at(struct go *go, const struct go_type *type, 
 	return found;
 }
 
+bool go_type_enter(struct go *go, uint32_t *type, uint64_t *offset, const struct go_member **ret_member)
+{
+	const struct go_type *row = go_type_get(go, *type);
+	uint64_t size = row->kind == GO_KIND_ARRAY ? go_type_get(go, row->elem)->size : 0;
+	const struct go_member *m = row->kind == GO_KIND_STRUCT ? go_member_at(go, row, *offset) : NULL;
+
+	if (!m && !size)
+		return false;
+	*offset = m ? *offset - m->offset : *offset % size;
+	*type = m ? m->type : row->elem;
+	*ret_member = m;
+	return true;
+}
+
 bool go_type_is_hidden(struct go *go, uint32_t type)
 {
 	const char *name = go_type_name(go, type);
@@ -56,31 +70,21 @@ void go_path_walk(struct go *go, uint32_t type, uint64_t offset, struct hf_str *
 {
 	bool hidden = false;
 
-	for (int depth = 0; depth < 64; depth++) {
-		const struct go_type *row = go_type_get(go, type);
+	for (int depth = 0; depth < GO_PATH_DEPTH; depth++) {
+		uint32_t whole = type;
+		uint64_t before = offset;
 		const struct go_member *m;
 
 		*ret_type = type;
 		*ret_offset = offset;
-		if (row->kind == GO_KIND_STRUCT) {
-			hidden = hidden || go_type_is_hidden(go, type);
-			m = go_member_at(go, row, offset);
-			if (!m)
-				return;
-			if (!hidden && !is_unwritten(go, type))
-				hf_str_addf(ret, ".%s", *m->name ? m->name : "_");
-			offset -= m->offset;
-			type = m->type;
-		} else if (row->kind == GO_KIND_ARRAY && go_type_get(go, row->elem)->size) {
-			uint64_t size = go_type_get(go, row->elem)->size;
-
-			if (!hidden)
-				hf_str_addf(ret, "[%" PRIu64 "]", offset / size);
-			offset %= size;
-			type = row->elem;
-		} else {
+		hidden = hidden ||
+			 (go_type_get(go, type)->kind == GO_KIND_STRUCT && go_type_is_hidden(go, type));
+		if (!go_type_enter(go, &type, &offset, &m))
 			return;
-		}
+		if (!hidden && !m)
+			hf_str_addf(ret, "[%" PRIu64 "]", before / go_type_get(go, type)->size);
+		else if (!hidden && !is_unwritten(go, whole))
+			hf_str_addf(ret, ".%s", *m->name ? m->name : "_");
 	}
 }
 
@@ -356,25 +360,13 @@ struct hf_err *go_edge_name(struct hf_runtime *rt, uint32_t from, uint32_t to, b
 /* The members of the value that lie on the way to offset: of those with wire names the last one's tag. */
 static const char *tag_at(struct go *go, uint32_t type, uint64_t offset)
 {
+	const struct go_member *m;
 	const char *tag = NULL;
 	struct go_wire wire;
 
-	for (int depth = 0; depth < 64; depth++) {
-		const struct go_type *row = go_type_get(go, type);
-		const struct go_member *m =
-			row->kind == GO_KIND_STRUCT ? go_member_at(go, row, offset) : NULL;
-
-		if (m) {
-			tag = go_tag_read(m->tag, &wire) ? m->tag : tag;
-			offset -= m->offset;
-			type = m->type;
-		} else if (row->kind == GO_KIND_ARRAY && go_type_get(go, row->elem)->size) {
-			offset %= go_type_get(go, row->elem)->size;
-			type = row->elem;
-		} else {
-			break;
-		}
-	}
+	for (int depth = 0; depth < GO_PATH_DEPTH && go_type_enter(go, &type, &offset, &m); depth++)
+		if (m && go_tag_read(m->tag, &wire))
+			tag = m->tag;
 	return tag;
 }
 

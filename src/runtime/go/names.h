@@ -32,6 +32,10 @@ void go_value_text(struct go *go, uint32_t type, uint64_t at, const uint8_t *byt
 
 /* The member that covers an offset: the last that starts at or before it and is long enough; NULL: none. */
 const struct go_member *go_member_at(struct go *go, const struct go_type *type, uint64_t offset);
+/* One level down in a value, into the member or the array's element that covers the offset; *ret_member: NULL of an element.
+ * False: there is none, and all stays as it is. */
+bool go_type_enter(struct go *go, uint32_t *type, uint64_t *offset, const struct go_member **ret_member);
+#define GO_PATH_DEPTH 64 /* levels that paths are followed for: types may lie, too */
 /* What users do not write: the inside of atomic pointers and of sync.Map. */
 bool go_type_is_hidden(struct go *go, uint32_t type);
 

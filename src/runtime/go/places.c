@@ -2,8 +2,7 @@
 #include "names.h"
 #include "views.h"
 
-#define PATH_DEPTH 64
-#define KEY_BIT    (1ull << 62) /* of a place's offset: in a map's key, not in its element */
+#define KEY_BIT (1ull << 62) /* of a place's offset: in a map's key, not in its element */
 
 /* What users do not write: the inside of atomic pointers and of sync.Map, up to Go 1.23 {read, dirty}, since then a trie. */
 static bool is_inner(struct go *go, uint32_t type)
@@ -30,28 +29,17 @@ static uint64_t walk(struct go *go, uint32_t type, uint64_t offset, struct hf_st
 	uint64_t normal = 0;
 	bool hidden = false;
 
-	for (int depth = 0; depth < PATH_DEPTH; depth++) {
-		const struct go_type *row = go_type_get(go, type);
+	for (int depth = 0; depth < GO_PATH_DEPTH; depth++) {
 		const struct go_member *m;
 
-		if (row->kind == GO_KIND_STRUCT) {
-			hidden = hidden || is_inner(go, type);
-			m = go_member_at(go, row, offset);
-			if (!m)
-				break;
-			if (ret && !hidden)
-				hf_str_addf(ret, ".%s", *m->name ? m->name : "_");
-			offset -= m->offset;
-			normal += m->offset;
-			type = m->type;
-		} else if (row->kind == GO_KIND_ARRAY && go_type_get(go, row->elem)->size) {
-			if (ret && !hidden)
-				hf_str_add(ret, "[*]");
-			offset %= go_type_get(go, row->elem)->size;
-			type = row->elem;
-		} else {
+		hidden = hidden || (go_type_get(go, type)->kind == GO_KIND_STRUCT && is_inner(go, type));
+		if (!go_type_enter(go, &type, &offset, &m))
 			break;
-		}
+		normal += m ? m->offset : 0;
+		if (ret && !hidden && m)
+			hf_str_addf(ret, ".%s", *m->name ? m->name : "_");
+		else if (ret && !hidden)
+			hf_str_add(ret, "[*]");
 	}
 	return normal;
 }

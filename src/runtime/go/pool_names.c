@@ -4,26 +4,17 @@
 
 void go_pool_path(struct go *go, uint32_t type, uint64_t offset, struct hf_str *ret)
 {
-	for (int depth = 0; depth < 32 && !go_type_is_pool(go, type); depth++) {
-		const struct go_type *row = go_type_get(go, type);
-		const struct go_member *found = NULL;
-		uint64_t size = go_type_get(go, row->elem)->size;
+	const struct go_member *m;
 
-		if (row->kind == GO_KIND_ARRAY && size) {
-			hf_str_addf(ret, "[%" PRIu64 "]", offset / size);
-			offset %= size;
-			type = row->elem;
-			continue;
-		}
-		for (uint32_t i = 0; row->kind == GO_KIND_STRUCT && i < row->members_n; i++)
-			if (row->members[i].offset <= offset &&
-			    offset - row->members[i].offset < go_type_get(go, row->members[i].type)->size)
-				found = &row->members[i];
-		if (!found)
+	for (int depth = 0; depth < GO_PATH_DEPTH && !go_type_is_pool(go, type); depth++) {
+		uint64_t before = offset;
+
+		if (!go_type_enter(go, &type, &offset, &m))
 			return;
-		hf_str_addf(ret, ".%s", found->name);
-		offset -= found->offset;
-		type = found->type;
+		if (m)
+			hf_str_addf(ret, ".%s", m->name);
+		else
+			hf_str_addf(ret, "[%" PRIu64 "]", before / go_type_get(go, type)->size);
 	}
 }
 

@@ -93,31 +93,20 @@ static bool fold_path(struct go *go, uint32_t type, uint64_t offset, struct hf_s
 {
 	bool hidden = false, any = false;
 
-	for (int depth = 0; depth < 64; depth++) {
-		const struct go_type *row = go_type_get(go, type);
+	for (int depth = 0; depth < GO_PATH_DEPTH; depth++) {
+		bool is_struct = go_type_get(go, type)->kind == GO_KIND_STRUCT;
 		const struct go_member *m;
-		uint64_t size = row->kind == GO_KIND_ARRAY ? go_type_get(go, row->elem)->size : 0;
 
-		if (row->kind == GO_KIND_STRUCT) {
-			if (!pool->n && !strcmp(go_type_name(go, type), "sync.Pool"))
-				hf_str_add(pool, hf_str_get(name));
-			hidden = hidden || go_type_is_hidden(go, type);
-			m = go_member_at(go, row, offset);
-			if (!m)
-				return any;
-			if (!hidden)
-				hf_str_addf(name, ".%s", *m->name ? m->name : "_");
-			any = any || !hidden;
-			offset -= m->offset;
-			type = m->type;
-		} else if (size) {
-			if (!hidden)
-				hf_str_add(name, "[]");
-			offset %= size;
-			type = row->elem;
-		} else {
-			return any;
-		}
+		if (is_struct && !pool->n && !strcmp(go_type_name(go, type), "sync.Pool"))
+			hf_str_add(pool, hf_str_get(name));
+		hidden = hidden || (is_struct && go_type_is_hidden(go, type));
+		if (!go_type_enter(go, &type, &offset, &m))
+			break;
+		if (!hidden && m)
+			hf_str_addf(name, ".%s", *m->name ? m->name : "_");
+		else if (!hidden)
+			hf_str_add(name, "[]");
+		any = any || (m && !hidden);
 	}
 	return any;
 }
@@ -153,7 +142,7 @@ static struct place trie_place(struct go *go, uint32_t node, uint64_t offset, bo
 /* Arrays in themselves have no names: their elements do. */
 static struct place in_element(struct go *go, struct place p)
 {
-	for (int depth = 0; depth < 64; depth++) {
+	for (int depth = 0; depth < GO_PATH_DEPTH; depth++) {
 		const struct go_type *row = go_type_get(go, p.type);
 		uint64_t size =
 			row->kind == GO_KIND_ARRAY && !p.is_key ? go_type_get(go, row->elem)->size : 0;
