@@ -277,6 +277,46 @@ Test(go_views, field_is_found_by_its_path)
 	hf_str_deinit(&text);
 }
 
+Test(go_views, way_down_ends_where_a_value_has_no_parts)
+{
+	uint32_t node = go_type_of_rtype(&go, type_addr(T_NODE)),
+		 array = a_type(GO_KIND_ARRAY, 80, the_int()),
+		 nothings = a_type(GO_KIND_ARRAY, 80, a_type(GO_KIND_STRUCT, 0, 0)),
+		 itself = a_type(GO_KIND_ARRAY, 80, (uint32_t)go.types->all.n);
+	const struct {
+		const char *what;
+		uint32_t type;
+		uint64_t offset;
+		const char *member; /* NULL: of an element */
+		bool found;
+		uint64_t rest;
+	} rows[] = {
+		{"a member", node, 24, "id", true, 0},
+		{"in a member", node, 12, "name", true, 4},
+		{"an element", array, 17, NULL, true, 1},
+		{"beyond an array", array, UINT64_MAX, NULL, true, 7},
+		{"beyond a structure", node, 1 << 20, NULL, false, 0},
+		{"far beyond it", node, UINT64_MAX, NULL, false, 0},
+		{"a number", the_int(), 0, NULL, false, 0},
+		{"a pointer", a_type(GO_KIND_POINTER, 8, node), 0, NULL, false, 0},
+		{"an array of nothing", nothings, 8, NULL, false, 0},
+		{"an array of itself", itself, 90, NULL, true, 10},
+		{"a structure without members", a_type(GO_KIND_STRUCT, 8, 0), 0, NULL, false, 0},
+		{"no type", GO_NO_TYPE, 8, NULL, false, 0},
+	};
+
+	for (size_t i = 0; i < HF_LEN(rows); i++) {
+		const struct go_member *m = NULL;
+		uint32_t type = rows[i].type;
+		uint64_t offset = rows[i].offset;
+
+		cr_assert_eq(go_type_enter(&go, &type, &offset, &m), rows[i].found, "%s", rows[i].what);
+		cr_expect_eq(offset, rows[i].found ? rows[i].rest : rows[i].offset, "%s", rows[i].what);
+		cr_expect(rows[i].found || type == rows[i].type, "%s", rows[i].what);
+		cr_expect_str_eq(m ? m->name : "", rows[i].member ? rows[i].member : "", "%s", rows[i].what);
+	}
+}
+
 Test(go_views, path_that_leads_nowhere_is_refused)
 {
 	static const char *const rows[] = {
