@@ -133,6 +133,7 @@ static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die)
 	Dwarf_Attribute location;
 	Dwarf_Die type;
 	uint64_t closure;
+	Dwarf_Attribute returns;
 	bool placed = false, has_location;
 	size_t n;
 
@@ -142,6 +143,9 @@ static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die)
 		local.type = hf_type_id(w->s, hf_die_key(w->d, &type));
 	if (!hf_die_uint(die, DW_AT_decl_line, &local.line))
 		local.line = 0;
+	if (local.is_parameter && dwarf_attr_integrate(die, DW_AT_variable_parameter, &returns) &&
+	    dwarf_formflag(&returns, &local.is_result))
+		local.is_result = false;
 	has_location = dwarf_attr_integrate(die, DW_AT_location, &location);
 	if (has_location && w->everywhere)
 		HF_TRY(report_everywhere(w, &local, &location, &placed));

@@ -102,6 +102,7 @@ static struct hf_err *gather_variable(void *arg, const struct hf_local *local)
 	one.unplaced = local->unplaced || local->in_register;
 	one.outer = outer;
 	one.parameter = local->is_parameter;
+	one.result = local->is_result;
 	return hf_vec_push(g->locals, one);
 }
 

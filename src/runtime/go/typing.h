@@ -23,7 +23,7 @@ struct go_local {
 	bool captured;
 	bool bare_pointer; /* the pointer of a slice or string that the compiler took apart */
 	/* Of go_variables_of alone: */
-	bool unplaced, outer, parameter; /* outer: declared where its function is, see hf_local */
+	bool unplaced, outer, parameter, result; /* outer: declared where its function is, see hf_local */
 };
 typedef HF_VEC(struct go_local) go_locals;
 struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret) HF_CHECKED;

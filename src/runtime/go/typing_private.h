@@ -58,6 +58,9 @@ void go_visit_outside(struct typing *t); /* those that were offered */
 void go_offer_pointer(struct typing *t, uint64_t value, uint32_t elem);
 void go_offer_closure(struct typing *t, uint64_t value);
 void go_offer_chan(struct typing *t, uint64_t value, uint32_t chan);
+/* typing_inits.c: what initialisation code has put into static data without a name. Cost: a pass over the program's code,
+ * where there is such. */
+struct hf_err *go_type_inits(struct typing *t) HF_CHECKED;
 /* typing_runtime.c */
 bool go_is_named(struct go *go, uint32_t type, uint32_t *cache, const char *name);
 /* A structure of the runtime's whose last member is an array of no fixed length. */

@@ -321,6 +321,8 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 		err = go_type_reflect_names(&t);
 	if (!err)
 		err = go_type_switch_caches(&t);
+	if (!err)
+		err = go_type_inits(&t);
 	if (!err && hf_syms_has_dwarf(go->syms))
 		err = go_infer_types(&t, live, true);
 	if (!err)
