@@ -94,6 +94,13 @@ static bool is_as_declared(struct go *go, const go_locals *all, const struct go_
 	return true;
 }
 
+/* What is captured by value, and has its address taken, is to DWARF a reference, "&x", where the value itself stands. */
+static bool is_by_value(struct go *go, const struct go_local *local, uint32_t member)
+{
+	return local->name && *local->name == '&' && go_type_get(go, local->type)->kind == GO_KIND_POINTER &&
+	       is_same_type(go, go_type_get(go, local->type)->elem, member);
+}
+
 /* Where DWARF does say an offset (since 1.23), the member there must be of that type. */
 static bool agrees(struct go *go, const go_locals *locals, const struct go_type *type)
 {
@@ -102,7 +109,8 @@ static bool agrees(struct go *go, const go_locals *locals, const struct go_type 
 
 		for (uint32_t i = 1; i < type->members_n && !found; i++)
 			found = (int64_t)type->members[i].offset == local->cfa_offset &&
-				is_same_type(go, type->members[i].type, local->type);
+				(is_same_type(go, type->members[i].type, local->type) ||
+				 is_by_value(go, local, type->members[i].type));
 		if (!found)
 			return false;
 	}
@@ -221,10 +229,15 @@ static struct hf_err *add_captures(struct go *go, uint64_t code, const struct go
 			.cfa_offset = (int64_t)m->offset,
 			.size = (uint32_t)hf_min(go_type_get(go, m->type)->size, (uint64_t)UINT32_MAX),
 			.captured = true};
-		const struct go_local *variable;
+		const struct go_local *variable, *known;
 		bool any;
 
-		if (go_local_find(locals, one.cfa_offset, true))
+		known = go_local_find(locals, one.cfa_offset, true);
+		if (known && is_by_value(go, known, m->type)) {
+			one.name = known->name + 1;
+			*(struct go_local *)known = one;
+		}
+		if (known)
 			continue;
 		variable = variable_of(go, all, m, &any);
 		one.name = variable               ? plain_name(variable->name)
@@ -235,9 +248,16 @@ static struct hf_err *add_captures(struct go *go, uint64_t code, const struct go
 	return NULL;
 }
 
-/* True where a pointer of a closure stands where nothing is known to be captured. */
-static bool has_unknown(const struct go_trial *x, const go_locals *locals)
+/* True where a pointer of a closure stands where nothing is known to be captured, or it is larger than what is. */
+static bool has_unknown(const struct go_trial *x, const struct go_span *span, const go_locals *locals)
 {
+	uint64_t end = 0;
+
+	hf_vec_each(locals, local)
+		if (local->captured && local->cfa_offset > 0)
+			end = hf_max(end, (uint64_t)local->cfa_offset + local->size);
+	if (end && !go_fits(span, end))
+		return true;
 	for (uint64_t at = 8; at + 8 <= x->len; at += 8)
 		if (x->pointers[at / 512] >> (at / 8 % 64) & 1 && !go_local_find(locals, (int64_t)at, true))
 			return true;
@@ -271,7 +291,7 @@ static struct hf_err *infer_function(struct inference *in, const struct closure 
 	HF_TRY(go_locals_at(go, at->code, &locals));
 	HF_TRY(go_variables_of(go, at->code, &all));
 	go_block_addr(go, at->block, &span);
-	if (!go_trial_begin(in, at->block, &x) || !has_unknown(&x, locals))
+	if (!go_trial_begin(in, at->block, &x) || !has_unknown(&x, span, locals))
 		return NULL;
 	if (in->checks > GO_CHECKS_MAX)
 		return NULL;

@@ -2,15 +2,18 @@
 #include "types_private.h"
 
 /* Offsets behind the common part, by kind. */
-#define ELEM_AT      48 /* pointer, slice, array, chan */
-#define ARRAY_LEN_AT 64
-#define CHAN_DIR_AT  56
-#define MAP_KEY_AT   48
-#define MAP_ELEM_AT  56
-#define MAP_GROUP_AT 64 /* old maps: bucket */
-#define METHODS_N_AT 64 /* interface: length of the slice of methods at 56 */
-#define FIELDS_AT    56 /* struct: slice of {name, type, offset} */
-#define FIELD_SIZE   24
+#define ELEM_AT       48 /* pointer, slice, array, chan */
+#define ARRAY_LEN_AT  64
+#define CHAN_DIR_AT   56
+#define MAP_KEY_AT    48
+#define MAP_ELEM_AT   56
+#define MAP_GROUP_AT  64 /* old maps: bucket */
+#define METHODS_N_AT  64 /* interface: length of the slice of methods at 56 */
+#define FUNC_IN_AT    48 /* func: two bytes, then as many for the results */
+#define FUNC_OUT_AT   50
+#define FIELDS_AT     56 /* struct: slice of {name, type, offset} */
+#define FIELD_SIZE    24
+#define UNCOMMON_SIZE 16
 
 const struct go_module *go_types_module(const struct go *go, uint64_t rtype)
 {
@@ -266,4 +269,65 @@ void go_rtype_decode(struct go *go, struct go_type *row)
 	default:
 		break;
 	}
+}
+
+/* The results follow the parameters, behind the uncommon part. The top bit of their number is another flag. Source: Go
+ * 1.20-1.27 internal/abi/type.go, FuncType. */
+static uint32_t result_of_rtype(struct go *go, uint64_t rtype, unsigned i)
+{
+	uint8_t buf[4];
+	const uint8_t *p = go_rtype_bytes(go, rtype + FUNC_IN_AT, sizeof(buf), buf);
+	struct go_rtype r;
+
+	if (!p || hf_load_u16(p) || i >= (hf_load_u16(p + FUNC_OUT_AT - FUNC_IN_AT) & 0x7fff) ||
+	    !go_rtype_read(go, rtype, &r))
+		return GO_NO_TYPE;
+	return go_type_of_rtype(go, word_at(go, rtype + uncommon_offset(go, GO_KIND_FUNC) +
+							(r.tflag & GO_TFLAG_UNCOMMON ? UNCOMMON_SIZE : 0) +
+							8 * (uint64_t)i));
+}
+
+/* Where the first of several types of a list ends. */
+static size_t element_length(const char *list)
+{
+	size_t n;
+	int depth = 0;
+
+	for (n = 0; list[n]; n++) {
+		depth += strchr("([{", list[n]) != NULL;
+		depth -= strchr(")]}", list[n]) != NULL;
+		if (depth < 0 || (!depth && list[n] == ','))
+			break;
+	}
+	return n;
+}
+
+uint32_t go_func_result(struct go *go, uint32_t type, unsigned i)
+{
+	const struct go_type *row = go_type_get(go, type);
+	const char *name;
+	char one[GO_NAME_MAX];
+	size_t n;
+
+	if (row->kind != GO_KIND_FUNC)
+		return GO_NO_TYPE;
+	if (row->rtype)
+		return result_of_rtype(go, row->rtype, i);
+	/* DWARF's types without a descriptor: "func() T", "func() (A, B)". */
+	name = go_type_name(go, type);
+	if (strncmp(name, "func() ", 7))
+		return GO_NO_TYPE;
+	name += 7;
+	if (*name != '(')
+		return i ? GO_NO_TYPE : go_type_of_dwarf(go, hf_syms_find_type(go->syms, name));
+	for (name++; n = element_length(name), i; i--) {
+		if (name[n] != ',')
+			return GO_NO_TYPE;
+		name += n + 1;
+		name += *name == ' ';
+	}
+	if (!n || n >= sizeof(one))
+		return GO_NO_TYPE;
+	snprintf(one, sizeof(one), "%.*s", (int)n, name);
+	return go_type_of_dwarf(go, hf_syms_find_type(go->syms, one));
 }

@@ -126,6 +126,9 @@ bool go_types_module_of(const struct go *go, uint64_t rtype);
 /* Where a value of the type leads on: ascending offsets; nested structs are flattened, arrays are not. Bounded. */
 const struct go_slot *go_type_slots(struct go *go, uint32_t id, uint32_t *ret_n);
 
+/* The i-th result of a type of functions without parameters; GO_NO_TYPE: it has none, or it is not known. */
+uint32_t go_func_result(struct go *go, uint32_t type, unsigned i);
+
 /* The dynamic type of an interface's first word. */
 uint32_t go_eface_type(struct go *go, uint64_t word);
 uint32_t go_iface_type(struct go *go, uint64_t itab);

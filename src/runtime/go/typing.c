@@ -28,6 +28,12 @@ static bool is_tiny(const struct go_span *span)
 
 void go_set_type(struct typing *t, uint32_t block, uint32_t type)
 {
+	uint64_t view;
+
+	/* All of it is known now, from its start on. */
+	if (t->go->views.n && go_type_get(t->go, type)->shape != GO_SHAPE_PART &&
+	    hf_map64_find(&t->go->views, block, &view) && view)
+		t->err = t->err ? t->err : hf_map64_put(&t->go->views, block, 0);
 	t->go->block_type[block] = type;
 	if (!t->err)
 		t->err = hf_vec_push(&t->queue, block);
@@ -41,6 +47,8 @@ static bool says_more(struct go *go, uint32_t type, uint32_t than)
 	/* What a generic function calls it is less than what others do. */
 	if (go_type_is_shaped(go, than) && !go_type_is_shaped(go, type) && a->shape != GO_SHAPE_PART)
 		return true;
+	if (b->shape == GO_SHAPE_PART)
+		return a->shape != GO_SHAPE_PART;
 	return a->shape > GO_SHAPE_STRING && a->shape != GO_SHAPE_PART &&
 	       (b->shape == GO_SHAPE_VALUE || b->shape == GO_SHAPE_BACKING);
 }
@@ -229,6 +237,7 @@ void go_visit_slot(struct typing *t, const struct go_slot *slot, struct place p,
 		break;
 	case GO_SLOT_FUNC:
 		go_offer_closure(t, value);
+		go_visit_once(t, value, slot->type, depth);
 		break;
 	case GO_SLOT_REFLECT:
 		visit_reflect_value(t, go_eface_type(t->go, value), at, depth);

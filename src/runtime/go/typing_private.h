@@ -25,6 +25,7 @@ struct typing {
 	uint32_t hchan, sudog; /* types of these names; UINT32_MAX: not looked up yet */
 	bool garbage;          /* what is visited now may be: it may lead to what was freed */
 	uint64_t slots;        /* of the value that is visited, as many as may still be looked at */
+	struct hf_map64 once;  /* code of a closure -> whether it is one of sync.OnceValue's */
 };
 
 /* A value in local memory: the bytes from it to the end of what holds it. */
@@ -73,6 +74,8 @@ uint32_t go_container_of(struct go *go, uint32_t type, uint64_t addr, uint64_t o
 /* The type of the channel whose hchan is at addr; GO_NO_TYPE: it is none. */
 uint32_t go_chan_at(struct go *go, uint64_t addr);
 void go_visit_sudog(struct typing *t, struct place p);
+/* What a function of sync.OnceValue has kept, by the type of the variable that it is called through. */
+void go_visit_once(struct typing *t, uint64_t funcval, uint32_t type, unsigned depth);
 void go_visit_special(struct typing *t, const struct go_special_record *s);
 struct hf_err *go_type_reflect_names(struct typing *t) HF_CHECKED; /* when all else has its type */
 /* Offers all that a value, or one slot of it, leads to. */

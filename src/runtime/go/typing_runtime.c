@@ -4,6 +4,7 @@
 #include "typing_private.h"
 
 #define TIMER_NAME    "runtime.timer"
+#define ONCE_MAX      256u       /* bytes of a result */
 #define REFLECT_STEPS (1u << 20) /* blocks of the map of names that reflection made */
 
 /* ---- parts of larger structures ------------------------------------------------------------------------------------ */
@@ -254,6 +255,70 @@ void go_visit_special(struct typing *t, const struct go_special_record *s)
 	if (s->kind == GO_SPECIAL_WEAK &&
 	    hf_syms_find_field(t->go->syms, "runtime.specialWeakHandle", "handle", &handle))
 		go_offer_pointer(t, s->fn, go_type_get(t->go, go_type_of_dwarf(t->go, handle.type))->elem);
+}
+
+/* ---- sync.OnceValue ------------------------------------------------------------------------------------------------------ */
+
+static bool is_once(struct typing *t, uint64_t code)
+{
+	struct go_func f;
+	uint64_t found;
+
+	if (hf_map64_find(&t->once, code, &found))
+		return found;
+	found = go_find_func(t->go, code, &f) && f.entry == code &&
+		(strstr(f.name, ".OnceValue[") || strstr(f.name, ".OnceValues["));
+	t->err = hf_map64_put(&t->once, code, found);
+	return found;
+}
+
+/* A result of the size that its shape has. */
+static void visit_result(struct typing *t, uint64_t addr, uint32_t shaped, uint32_t type, unsigned depth)
+{
+	uint64_t size = go_type_get(t->go, type)->size;
+	uint8_t bytes[ONCE_MAX];
+
+	if (type && size && size <= ONCE_MAX && size == go_type_get(t->go, shaped)->size &&
+	    go_type_get(t->go, type)->kind == go_type_get(t->go, shaped)->kind &&
+	    !hf_err_ignore(hf_target_read(t->go->t, addr, bytes, size)))
+		go_visit_value(t, type, (struct place){bytes, size}, depth + 1);
+}
+
+/* Which of the results a variable is; 2: none. */
+static unsigned result_number(const char *name)
+{
+	return !strcmp(name, "result") || !strcmp(name, "r1") ? 0 : !strcmp(name, "r2") ? 1 : 2;
+}
+
+/* The code is generic: it knows the results by their shapes. Source: Go 1.21-1.27 sync/oncefunc.go, OnceValue, OnceValues:
+ * members of a structure `d`, before 1.25 variables of their own. */
+void go_visit_once(struct typing *t, uint64_t funcval, uint32_t type, unsigned depth)
+{
+	struct go *go = t->go;
+	const go_locals *locals;
+	uint64_t code, at;
+
+	if (go_find_block(go, funcval) == HF_NO_BLOCK ||
+	    hf_err_ignore(hf_target_read_u64(go->t, funcval, &code)) || !is_once(t, code) || t->err ||
+	    hf_err_ignore(go_locals_at(go, code, &locals)))
+		return;
+	for (size_t i = 0; i < locals->n && !t->err; i++) {
+		const struct go_local *local = &locals->at[i];
+		const char *name = local->captured && local->name ? local->name : "";
+		const struct go_type *row = go_type_get(go, go_type_get(go, local->type)->elem);
+
+		name += *name == '&';
+		if ((strcmp(name, "d") && result_number(name) > 1) ||
+		    go_type_get(go, local->type)->kind != GO_KIND_POINTER ||
+		    hf_err_ignore(hf_target_read_u64(go->t, funcval + (uint64_t)local->cfa_offset, &at)))
+			continue;
+		if (strcmp(name, "d"))
+			visit_result(t, at, go_type_get(go, local->type)->elem,
+				     go_func_result(go, type, result_number(name)), depth);
+		for (uint32_t k = 0; !strcmp(name, "d") && k < row->members_n && !t->err; k++)
+			visit_result(t, at + row->members[k].offset, row->members[k].type,
+				     go_func_result(go, type, result_number(row->members[k].name)), depth);
+	}
 }
 
 /* ---- reflect ------------------------------------------------------------------------------------------------------------ */

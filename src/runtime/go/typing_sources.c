@@ -337,6 +337,7 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 	hf_vec_deinit(&t.weak);
 	go_outside_deinit(&t);
 	hf_map64_deinit(&t.spilled);
+	hf_map64_deinit(&t.once);
 	hf_free(t.scratch.at);
 	hf_free(t.outside_scratch.at);
 	go_tell_damage(go);
