@@ -1,5 +1,5 @@
 /* The local variables of functions, by pc, as DWARF knows them; cached, as thousands of goroutines stand at few places. */
-#include "typing.h"
+#include "typing_private.h"
 
 #define VARIABLES_MAX 65536        /* places of the variables of one function */
 #define OF_FUNCTION   (1ull << 63) /* in a key of the cache: all places, not those at one pc */
@@ -161,6 +161,53 @@ struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret)
 		hf_err_ignore(hf_syms_walk_locals(go->syms, pc, gather_local, &g));
 	}
 	return add_receiver(go, pc, g.locals);
+}
+
+/* Nothing else that is captured stands in [start, end). */
+static bool is_alone(const go_locals *locals, const struct go_local *one, uint64_t end)
+{
+	hf_vec_each(locals, other)
+		if (other != one && other->captured && other->cfa_offset > one->cfa_offset &&
+		    (uint64_t)other->cfa_offset < end)
+			return false;
+	return true;
+}
+
+void go_captures_settle(struct go *go, const go_locals *locals, uint64_t room)
+{
+	struct go_local *reference = NULL;
+	uint64_t end = 8, by_value, size;
+	int64_t at;
+	uint32_t elem;
+
+	hf_vec_each(locals, local) {
+		if (!local->captured || local->cfa_offset < 0)
+			continue;
+		end = hf_max(end, (uint64_t)local->cfa_offset + local->size);
+		if (local->name && *local->name == '&' &&
+		    go_type_get(go, local->type)->kind == GO_KIND_POINTER)
+			reference = (struct go_local *)local;
+	}
+	/* As references they would have had less room. */
+	if (!reference || go_is_class_of(room, end))
+		return;
+	elem = go_type_get(go, reference->type)->elem;
+	size = go_type_get(go, elem)->size;
+	if (size > UINT32_MAX)
+		return;
+	by_value = (uint64_t)reference->cfa_offset + size;
+	if (!go_is_class_of(room, hf_max(end, by_value)) || !is_alone(locals, reference, by_value))
+		return;
+	at = reference->cfa_offset;
+	hf_vec_each(locals, local) {
+		struct go_local *one = (struct go_local *)local;
+
+		if (!one->captured || one->cfa_offset != at)
+			continue;
+		one->name += one->name && *one->name == '&';
+		one->type = elem;
+		one->size = (uint32_t)size;
+	}
 }
 
 const struct go_local *go_local_find(const go_locals *locals, int64_t offset, bool captured)

@@ -21,6 +21,16 @@ bool go_fits(const struct go_span *span, uint64_t size)
 	return size + go_header_size(span) > class_size[class - 1];
 }
 
+bool go_is_class_of(uint64_t room, uint64_t size)
+{
+	size_t class = 0;
+	uint64_t header = size > GO_HEADER_ABOVE ? GO_HEADER : 0;
+
+	while (class < HF_LEN(class_size) && class_size[class] < size + header)
+		class ++;
+	return class < HF_LEN(class_size) && class_size[class] == room + header;
+}
+
 static bool is_tiny(const struct go_span *span)
 {
 	return span->noscan && span->elemsize == 16;
@@ -388,6 +398,7 @@ static void visit_closure(struct typing *t, uint64_t code, struct place p)
 	t->err = go_locals_at(t->go, code, &locals);
 	if (t->err)
 		return;
+	go_captures_settle(t->go, locals, p.len);
 	hf_vec_each(locals, local)
 		if (local->captured && local->cfa_offset >= 0 && (uint64_t)local->cfa_offset < p.len)
 			go_visit_value(t, local->type,

@@ -27,6 +27,9 @@ struct go_local {
 };
 typedef HF_VEC(struct go_local) go_locals;
 struct hf_err *go_locals_at(struct go *go, uint64_t pc, const go_locals **ret) HF_CHECKED;
+/* What is captured by value, and has its address taken, is to DWARF a reference, "&x", where the value itself stands: the
+ * room of a closure on the heap tells. */
+void go_captures_settle(struct go *go, const go_locals *locals, uint64_t room);
 /* All variables of the function that starts at entry, each with each place on the stack that it has at any pc; cached. */
 struct hf_err *go_variables_of(struct go *go, uint64_t entry, const go_locals **ret) HF_CHECKED;
 /* The local that covers a CFA offset (or closure offset); NULL: none is known. */

@@ -22,10 +22,11 @@ struct typing {
 	struct hf_map64 spilled; /* slot of a function -> index into its variables: typing_sources.c */
 	struct hf_scratch scratch, outside_scratch;
 	struct hf_err *err;
-	uint32_t hchan, sudog; /* types of these names; UINT32_MAX: not looked up yet */
-	bool garbage;          /* what is visited now may be: it may lead to what was freed */
-	uint64_t slots;        /* of the value that is visited, as many as may still be looked at */
-	struct hf_map64 once;  /* code of a closure -> whether it is one of sync.OnceValue's */
+	uint32_t hchan, sudog;       /* types of these names; UINT32_MAX: not looked up yet */
+	bool garbage;                /* what is visited now may be: it may lead to what was freed */
+	uint64_t slots;              /* of the value that is visited, as many as may still be looked at */
+	struct hf_map64 once;        /* code of a closure -> whether it is one of sync.OnceValue's */
+	struct hf_map64 called_once; /* such a function value -> the type that it is called by */
 };
 
 /* A value in local memory: the bytes from it to the end of what holds it. */
@@ -41,6 +42,8 @@ extern const uint8_t go_slot_size[]; /* bytes of a slot, by kind; ARRAY: 0 */
 
 /* True where an allocation of this size would have got a slot of this span, and no smaller one. */
 bool go_fits(const struct go_span *span, uint64_t size);
+/* True where a small object of this size gets so much room, behind a header where it has one (1.22 and later). */
+bool go_is_class_of(uint64_t room, uint64_t size);
 /* What of a value stands at an offset: looks through nested arrays. *ret_lead: how far into it (the data word of an
  * interface: 8). False: nothing that leads on. */
 bool go_slot_at(struct go *go, uint32_t type, uint64_t offset, struct go_slot *ret, uint64_t *ret_lead);
@@ -59,7 +62,7 @@ void go_visit_outside(struct typing *t); /* those that were offered */
 void go_offer_pointer(struct typing *t, uint64_t value, uint32_t elem);
 void go_offer_closure(struct typing *t, uint64_t value);
 void go_offer_chan(struct typing *t, uint64_t value, uint32_t chan);
-/* typing_inits.c: what initialisation code has put into static data without a name. Cost: a pass over the program's code,
+/* typing_inits.c: what code has put into static data of which no variable says the type. Cost: a pass over the program's code,
  * where there is such. */
 struct hf_err *go_type_inits(struct typing *t) HF_CHECKED;
 /* typing_runtime.c */
@@ -76,6 +79,8 @@ uint32_t go_chan_at(struct go *go, uint64_t addr);
 void go_visit_sudog(struct typing *t, struct place p);
 /* What a function of sync.OnceValue has kept, by the type of the variable that it is called through. */
 void go_visit_once(struct typing *t, uint64_t funcval, uint32_t type, unsigned depth);
+/* All of these again: what they capture was not known to all releases' DWARF. */
+void go_revisit_once(struct typing *t);
 void go_visit_special(struct typing *t, const struct go_special_record *s);
 struct hf_err *go_type_reflect_names(struct typing *t) HF_CHECKED; /* when all else has its type */
 /* Offers all that a value, or one slot of it, leads to. */

@@ -5,6 +5,7 @@
 
 #define TIMER_NAME    "runtime.timer"
 #define ONCE_MAX      256u       /* bytes of a result */
+#define ONCE_CLOSURE  64u        /* bytes of a function of sync.OnceValue, up to 1.24 */
 #define REFLECT_STEPS (1u << 20) /* blocks of the map of names that reflection made */
 
 /* ---- parts of larger structures ------------------------------------------------------------------------------------ */
@@ -290,34 +291,83 @@ static unsigned result_number(const char *name)
 	return !strcmp(name, "result") || !strcmp(name, "r1") ? 0 : !strcmp(name, "r2") ? 1 : 2;
 }
 
+static bool is_shape(struct go *go, uint32_t type)
+{
+	return !strncmp(go_type_name(go, type), "go.shape.", 9);
+}
+
+/* Where it is not known what the closure captures (DWARF tells since 1.23): what is of a shape is a result, in order. */
+static void visit_unknown(struct typing *t, uint64_t funcval, uint32_t type, unsigned depth)
+{
+	struct go *go = t->go;
+	unsigned i = 0;
+	uint64_t at;
+
+	for (uint64_t offset = 8; offset < ONCE_CLOSURE && !t->err; offset += 8) {
+		uint32_t block;
+
+		if (go_find_block(go, funcval + offset) != go_find_block(go, funcval))
+			return;
+		if (hf_err_ignore(hf_target_read_u64(go->t, funcval + offset, &at)) ||
+		    (block = go_find_block(go, at)) == HF_NO_BLOCK || !is_shape(go, go->block_type[block]))
+			continue;
+		visit_result(t, at, go->block_type[block], go_func_result(go, type, i++), depth);
+	}
+}
+
 /* The code is generic: it knows the results by their shapes. Source: Go 1.21-1.27 sync/oncefunc.go, OnceValue, OnceValues:
  * members of a structure `d`, before 1.25 variables of their own. */
-void go_visit_once(struct typing *t, uint64_t funcval, uint32_t type, unsigned depth)
+static void visit_once(struct typing *t, uint64_t funcval, uint64_t code, uint32_t type, unsigned depth)
 {
 	struct go *go = t->go;
 	const go_locals *locals;
-	uint64_t code, at;
+	unsigned unnamed = 0;
+	uint64_t at;
 
-	if (go_find_block(go, funcval) == HF_NO_BLOCK ||
-	    hf_err_ignore(hf_target_read_u64(go->t, funcval, &code)) || !is_once(t, code) || t->err ||
-	    hf_err_ignore(go_locals_at(go, code, &locals)))
+	if (hf_err_ignore(go_locals_at(go, code, &locals)))
 		return;
+	if (!locals->n)
+		visit_unknown(t, funcval, type, depth);
 	for (size_t i = 0; i < locals->n && !t->err; i++) {
 		const struct go_local *local = &locals->at[i];
-		const char *name = local->captured && local->name ? local->name : "";
-		const struct go_type *row = go_type_get(go, go_type_get(go, local->type)->elem);
+		const struct go_type *row = go_type_get(go, local->type), *kept = go_type_get(go, row->elem);
+		const char *name = local->name ? local->name + (*local->name == '&') : "";
 
-		name += *name == '&';
-		if ((strcmp(name, "d") && result_number(name) > 1) ||
-		    go_type_get(go, local->type)->kind != GO_KIND_POINTER ||
+		if (!local->captured || row->kind != GO_KIND_POINTER || !go_type_is_shaped(go, row->elem) ||
 		    hf_err_ignore(hf_target_read_u64(go->t, funcval + (uint64_t)local->cfa_offset, &at)))
 			continue;
-		if (strcmp(name, "d"))
-			visit_result(t, at, go_type_get(go, local->type)->elem,
-				     go_func_result(go, type, result_number(name)), depth);
-		for (uint32_t k = 0; !strcmp(name, "d") && k < row->members_n && !t->err; k++)
-			visit_result(t, at + row->members[k].offset, row->members[k].type,
-				     go_func_result(go, type, result_number(row->members[k].name)), depth);
+		for (uint32_t k = 0; !strcmp(name, "d") && k < kept->members_n && !t->err; k++)
+			visit_result(t, at + kept->members[k].offset, kept->members[k].type,
+				     go_func_result(go, type, result_number(kept->members[k].name)), depth);
+		/* Without names, they come in order. */
+		if (strcmp(name, "d") && is_shape(go, row->elem))
+			visit_result(t, at, row->elem,
+				     go_func_result(go, type, *name ? result_number(name) : unnamed++),
+				     depth);
+	}
+}
+
+void go_visit_once(struct typing *t, uint64_t funcval, uint32_t type, unsigned depth)
+{
+	uint64_t code;
+
+	if (go_find_block(t->go, funcval) == HF_NO_BLOCK ||
+	    hf_err_ignore(hf_target_read_u64(t->go->t, funcval, &code)) || !is_once(t, code) || t->err)
+		return;
+	t->err = hf_map64_put(&t->called_once, funcval, type);
+	if (!t->err)
+		visit_once(t, funcval, code, type, depth);
+}
+
+void go_revisit_once(struct typing *t)
+{
+	const struct hf_map64 *calls = &t->called_once;
+	uint64_t code;
+
+	for (size_t i = 0, cap = calls->cap; i < cap && !t->err && calls->cap == cap; i++) {
+		t->slots = ONCE_MAX;
+		if (calls->keys[i] && !hf_err_ignore(hf_target_read_u64(t->go->t, calls->keys[i], &code)))
+			visit_once(t, calls->keys[i], code, (uint32_t)calls->values[i], 0);
 	}
 }
 

@@ -326,6 +326,8 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 	if (!err && hf_syms_has_dwarf(go->syms))
 		err = go_infer_types(&t, live, true);
 	if (!err)
+		go_revisit_once(&t);
+	if (!err)
 		err = go_typing_settle(&t);
 	if (!err) {
 		queue_dead(&t, live);
@@ -338,6 +340,7 @@ struct hf_err *go_type_blocks(struct hf_runtime *rt, const uint8_t *live)
 	go_outside_deinit(&t);
 	hf_map64_deinit(&t.spilled);
 	hf_map64_deinit(&t.once);
+	hf_map64_deinit(&t.called_once);
 	hf_free(t.scratch.at);
 	hf_free(t.outside_scratch.at);
 	go_tell_damage(go);

@@ -279,6 +279,8 @@ func main() {
 	group.Add(1)
 	closures()
 	library()
+	code()
+	later()
 	holders := []func(){deferring, sending, choosing, locking, waiting, local}
 	said.Add(len(holders))
 	for _, f := range holders {

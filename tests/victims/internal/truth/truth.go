@@ -32,7 +32,12 @@ func Say(kind string, keys Keys) {
 
 // At gives an address as text, which holds nothing.
 func At(p unsafe.Pointer) string {
-	return "0x" + strconv.FormatUint(uint64(uintptr(p)), 16)
+	return Text(uintptr(p))
+}
+
+// Text is the same of a number.
+func Text(address uintptr) string {
+	return "0x" + strconv.FormatUint(uint64(address), 16)
 }
 
 // Why says that root leads to the object at p, by way of via, in this order.
