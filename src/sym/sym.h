@@ -121,7 +121,7 @@ struct hf_local {
 	uint32_t type;       /* for hf_type_get */
 	uint64_t decl_order; /* as in the source */
 	bool is_parameter;
-	bool is_result;      /* Go: a parameter by which the function returns something */
+	bool is_result;     /* Go: a parameter by which the function returns something */
 	bool in_register;   /* of no further use to us: skip */
 	int64_t cfa_offset; /* of this piece, from the canonical frame address (Go: fp = CFA) */
 	uint32_t piece_offset, piece_size; /* within the variable; size 0: all of it */
