@@ -7,6 +7,8 @@
 #define NOSCAN_CAPTURE 128
 #define HEAD_BYTES     256
 #define HEADS_MAX      16384 /* each is a page to copy */
+#define STACKS_SPAN                                                                                          \
+	32768 /* runtime/malloc.go, _StackCacheSize: of these spans small stacks are cut; the same 1.20-1.27 */
 
 /* Neighbouring structures are read with one call where the gap between them is no more than this. */
 #define GAP 65536
@@ -358,6 +360,10 @@ static struct hf_err *content_ranges(struct go *go, range_vec *bits, range_vec *
 		else if (heads && !(span->spanclass >> 1) && heads--)
 			HF_TRY(push_range(content, span->start, HEAD_BYTES));
 	}
+	/* Small stacks lie between them: with these, few long copies are made instead of one for each. */
+	hf_vec_each(&go->manual, m)
+		if (m->end - m->start <= STACKS_SPAN)
+			HF_TRY(push_range(content, m->start, m->end - m->start));
 	return go->layout.alloc_headers ? NULL : capture_arena_bitmaps(go, bits);
 }
 
