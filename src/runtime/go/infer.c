@@ -42,7 +42,7 @@ static void offer_dynamic(struct typing *t, uint32_t dynamic, uint64_t value)
 	}
 }
 
-static void try_interface(struct inference *in, uint64_t word, uint64_t value)
+void go_try_interface(struct inference *in, uint64_t word, uint64_t value)
 {
 	uint32_t dynamic = dynamic_type(in->t, in->u, word);
 
@@ -76,7 +76,7 @@ static struct hf_err *infer_section(void *arg, const struct go_section *s)
 		if (!go_section_has(s, i) || !word)
 			continue;
 		if (i && !go_section_has(s, i - 1))
-			try_interface(in, go_section_word(s, i - 1), word);
+			go_try_interface(in, go_section_word(s, i - 1), word);
 		if (i + 2 < s->n && !go_section_has(s, i + 1) && !go_section_has(s, i + 2))
 			note_slice(in, word, go_section_word(s, i + 1), go_section_word(s, i + 2));
 	}
@@ -94,7 +94,7 @@ static struct hf_err *infer_roots(struct inference *in)
 
 		if (root->slot >= 8 && go_find_block(go, root->value) != HF_NO_BLOCK &&
 		    !hf_err_ignore(hf_target_read_u64(go->t, root->slot - 8, &word)))
-			try_interface(in, word, root->value);
+			go_try_interface(in, word, root->value);
 	}
 	return in->t->err;
 }
@@ -388,7 +388,7 @@ static void infer_interfaces(struct inference *in, const struct go_trial *x)
 {
 	for (uint64_t at = 8; at + 8 <= x->len && !in->t->err; at += 8)
 		if (is_pointer(x, at) && !is_pointer(x, at - 8))
-			try_interface(in, word(x, (int64_t)at - 8), word(x, (int64_t)at));
+			go_try_interface(in, word(x, (int64_t)at - 8), word(x, (int64_t)at));
 }
 
 static struct hf_err *infer_block(struct inference *in, const struct go_span *span, uint32_t block, bool last)

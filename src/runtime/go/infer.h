@@ -60,6 +60,9 @@ struct inference {
 /* Fills a trial in; false where there is nothing to go by. */
 bool go_trial_begin(struct inference *in, uint32_t block, struct go_trial *ret);
 
+/* What a word and the pointer behind it lead to, where the word is an interface's first. */
+void go_try_interface(struct inference *in, uint64_t word, uint64_t value);
+
 #define GO_CHECKS_MAX 100000000u /* trials of all blocks together: beyond, the rest stays without a type */
 
 /* Types what live blocks it can. After the headers, specials and closures have said what they know; sure: after DWARF has,

@@ -262,7 +262,7 @@ static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root 
 	struct go *go = in->t->go;
 	const struct go_leads *of_closure = NULL, *of_frame;
 	const go_locals *all;
-	uint64_t code, offset;
+	uint64_t code, offset, word;
 	uint32_t type;
 
 	if (go_stack_closure(go, root->slot, &code, &offset)) {
@@ -281,8 +281,11 @@ static struct hf_err *infer_slot(struct inference *in, const struct go_raw_root 
 		type = slice_of(go, root, all);
 		type = type ? type : moved_variable(go, root, all);
 	}
+	/* What is passed to a deferred call lies in its closure, of which DWARF does not tell. */
 	if (type)
 		go_set_type(in->t, block, type);
+	else if (!hf_err_ignore(hf_target_read_u64(go->t, root->slot - 8, &word)))
+		go_try_interface(in, word, root->value);
 	return in->t->err;
 }
 

@@ -97,6 +97,11 @@ type (
 		s string
 		n [6]int
 	}
+	passed struct {
+		n   [2]int
+		buf []byte
+		p   *int
+	}
 	boxed [3]*int
 )
 
@@ -127,7 +132,7 @@ var (
 	ctx        context.Context
 	pointer    atomic.Pointer[atomically]
 	watched    *finalized
-	pool       sync.Pool
+	pool, back sync.Pool
 	mirror     reflect.Value
 	lines      = make(chan *queued, 4)
 	pair       any
@@ -172,6 +177,15 @@ func deferring() {
 	d := heap(&inDefer{buf: some()})
 	typed(unsafe.Pointer(d), "main.inDefer", "captured by a deferred closure")
 	defer func() { d.n++ }()
+	said.Done()
+	<-never
+}
+
+//go:noinline
+func passing() {
+	it := heap(&passed{buf: some()})
+	typed(unsafe.Pointer(it), "main.passed", "passed to a deferred call")
+	defer back.Put(it)
 	said.Done()
 	<-never
 }
@@ -281,7 +295,7 @@ func main() {
 	library()
 	code()
 	later()
-	holders := []func(){deferring, sending, choosing, locking, waiting, local}
+	holders := []func(){deferring, passing, sending, choosing, locking, waiting, local}
 	said.Add(len(holders))
 	for _, f := range holders {
 		go f()
