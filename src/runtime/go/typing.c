@@ -50,15 +50,16 @@ void go_set_type(struct typing *t, uint32_t block, uint32_t type)
 }
 
 /* A header says only what the elements are; that they are a map's slots or a closure's captures is worth more. */
-static bool says_more(struct go *go, uint32_t type, uint32_t than)
+static bool says_more(struct go *go, uint32_t type, uint32_t than, bool garbage)
 {
 	const struct go_type *a = go_type_get(go, type), *b = go_type_get(go, than);
 
 	/* What a generic function calls it is less than what others do. */
 	if (go_type_is_shaped(go, than) && !go_type_is_shaped(go, type) && a->shape != GO_SHAPE_PART)
 		return true;
+	/* What is dead may lead to what was freed: it has no say in what a part of is known. */
 	if (b->shape == GO_SHAPE_PART)
-		return a->shape != GO_SHAPE_PART;
+		return !garbage && a->shape != GO_SHAPE_PART;
 	return a->shape > GO_SHAPE_STRING && a->shape != GO_SHAPE_PART &&
 	       (b->shape == GO_SHAPE_VALUE || b->shape == GO_SHAPE_BACKING);
 }
@@ -77,7 +78,7 @@ void go_offer(struct typing *t, uint64_t addr, uint32_t type, uint64_t size)
 			go_offer_outside(t, addr, type, size);
 		return;
 	}
-	if (go->block_type[block] && !says_more(go, type, go->block_type[block]))
+	if (go->block_type[block] && !says_more(go, type, go->block_type[block], t->garbage))
 		return;
 	span = go_find_span(go, addr);
 	slot = go_slot_of(span, addr);
