@@ -305,17 +305,14 @@ static bool is_in_interface(struct go *go, uint64_t slot)
 
 /* ---- all of it ------------------------------------------------------------------------------------------------------- */
 
-static struct hf_err *add_slots(struct inits *in, uint64_t start, uint64_t end)
+static struct hf_err *add_slots(void *arg, const struct go_section *section)
 {
+	struct inits *in = arg;
 	struct go *go = in->t->go;
-	uint64_t n = end > start ? (end - start) / 8 : 0;
-	const void *words;
 
-	if (!n || hf_err_ignore(hf_target_get(go->t, start, n * 8, &in->t->outside_scratch, &words)))
-		return NULL;
-	for (uint64_t i = 0; i < n && in->slots.n < SLOTS_MAX; i++) {
-		uint64_t value = hf_load_u64((const uint8_t *)words + i * 8), addr = start + i * 8;
-		uint32_t block = value ? go_find_block(go, value) : HF_NO_BLOCK;
+	for (uint64_t i = 0; i < section->n && in->slots.n < SLOTS_MAX; i++) {
+		uint64_t value = go_section_word(section, i), addr = section->start + i * 8;
+		uint32_t block = go_section_has(section, i) && value ? go_find_block(go, value) : HF_NO_BLOCK;
 
 		if (block == HF_NO_BLOCK || go->block_type[block] || is_in_interface(go, addr))
 			continue;
@@ -344,12 +341,8 @@ static bool find_code(struct go *go, const struct go_module *m, struct code *ret
 struct hf_err *go_type_inits(struct typing *t)
 {
 	struct inits in = {.t = t};
-	struct hf_err *err = NULL;
+	struct hf_err *err = go_each_section(t->go, add_slots, &in);
 
-	hf_vec_each(&t->go->modules, m) {
-		err = err ? err : add_slots(&in, m->data, m->edata);
-		err = err ? err : add_slots(&in, m->bss, m->ebss);
-	}
 	hf_vec_each(&t->go->modules, m)
 		if (!err && in.slots.n && find_code(t->go, m, &in.code))
 			err = scan_code(&in);
