@@ -10,6 +10,7 @@ enum {
 	T_LINK_PTR = 0x4c0,
 	T_CLOSURE = 0x500,
 	T_UINTPTR = 0x5c0,
+	T_FUNC = 0x600,
 	DATA = 0x1c000,
 	DATA_END = 0x1c400
 };
@@ -243,4 +244,132 @@ Test(go_typing, nothing_holds_a_timer_where_no_type_says_so)
 
 	cr_assert_eq(go_container_of(&go, link_type(), heap_addr(SMALL), 0, span), GO_NO_TYPE);
 	cr_assert_eq(go_container_of(&go, GO_NO_TYPE, heap_addr(SMALL), 16, span), GO_NO_TYPE);
+}
+
+/* ---- results of functions ------------------------------------------------------------------------------------------- */
+
+/* func() (*main.Link, uintptr), or what its numbers make of it. */
+static uint32_t func_type(uint8_t tflag, uint32_t in, uint32_t out)
+{
+	uint32_t types = T_FUNC + 56 + (tflag & 1 ? 16 : 0);
+
+	fake_type(&fake, T_FUNC, GO_KIND_FUNC, tflag, 8, 8, "func() (*main.Link, uintptr)");
+	put32(fake.meta + TYPES + T_FUNC + 48, in | out << 16);
+	put64(fake.meta + TYPES + types, type_addr(T_LINK_PTR));
+	put64(fake.meta + TYPES + types + 8, type_addr(T_UINTPTR));
+	return go_type_of_rtype(&go, type_addr(T_FUNC));
+}
+
+static void expect_results(uint8_t tflag, uint32_t in, uint32_t out, uint32_t first, uint32_t second)
+{
+	uint32_t type = func_type(tflag, in, out);
+
+	cr_assert_neq(type, GO_NO_TYPE);
+	cr_expect_eq(go_func_result(&go, type, 0),
+		     first ? go_type_of_rtype(&go, type_addr(first)) : GO_NO_TYPE);
+	cr_expect_eq(go_func_result(&go, type, 1),
+		     second ? go_type_of_rtype(&go, type_addr(second)) : GO_NO_TYPE);
+	cr_expect_eq(go_func_result(&go, type, 2), GO_NO_TYPE);
+	cr_expect_eq(go_func_result(&go, type, UINT32_MAX), GO_NO_TYPE);
+}
+
+Test(go_typing, results_follow_the_functions_type)
+{
+	expect_results(0, 0, 2, T_LINK_PTR, T_UINTPTR);
+}
+
+Test(go_typing, results_follow_its_uncommon_part)
+{
+	expect_results(1, 0, 2, T_LINK_PTR, T_UINTPTR);
+}
+
+Test(go_typing, the_flag_in_the_number_of_results_is_none_of_them)
+{
+	expect_results(0, 0, 0x8001, T_LINK_PTR, 0);
+}
+
+Test(go_typing, functions_with_parameters_or_without_results_have_none)
+{
+	expect_results(0, 1, 2, 0, 0);
+	expect_results(0, 0, 0, 0, 0);
+	expect_results(0, 0xffff, 0xffff, 0, 0);
+}
+
+Test(go_typing, a_result_that_is_no_type_is_not_known)
+{
+	uint32_t type = func_type(0, 0, 2);
+	static const uint64_t none[] = {0, 1, 1ull << 47, UINT64_MAX, META_BASE + TYPES + T_LINK + 4};
+
+	for (size_t i = 0; i < HF_LEN(none); i++) {
+		put64(fake.meta + TYPES + T_FUNC + 56, none[i]);
+		cr_expect_eq(go_func_result(&go, type, 0), GO_NO_TYPE, "%zu", i);
+	}
+}
+
+Test(go_typing, what_is_no_function_has_no_results)
+{
+	cr_expect_eq(go_func_result(&go, link_type(), 0), GO_NO_TYPE);
+	cr_expect_eq(go_func_result(&go, GO_NO_TYPE, 0), GO_NO_TYPE);
+	cr_expect_eq(go_func_result(&go, UINT32_MAX, 0), GO_NO_TYPE);
+}
+
+/* ---- what is known in part ------------------------------------------------------------------------------------------- */
+
+static uint32_t part_of_small(void)
+{
+	uint32_t part = go_type_shape(&go, GO_SHAPE_PART, go_type_of_rtype(&go, type_addr(T_UINTPTR)), 0),
+		 block = go_find_block(&go, heap_addr(SMALL));
+
+	cr_assert(!hf_err_ignore(hf_map64_put(&go.views, block, 8)));
+	go.block_type[block] = part;
+	return part;
+}
+
+Test(go_typing, all_of_a_block_is_more_than_a_part_of_it)
+{
+	uint64_t offset;
+
+	part_of_small();
+	go_offer_pointer(&typing, heap_addr(SMALL), link_type());
+	settle();
+	cr_expect_eq(go_block_type(&go, go_find_block(&go, heap_addr(SMALL)), &offset), link_type());
+	cr_expect_eq(offset, 0, "from its start on");
+}
+
+Test(go_typing, another_part_is_no_more_than_a_part)
+{
+	uint32_t part = part_of_small();
+
+	go_offer_pointer(&typing, heap_addr(SMALL) + 16, link_type());
+	go_offer_pointer(&typing, heap_addr(SMALL), go_type_of_rtype(&go, type_addr(T_UINTPTR)));
+	settle();
+	cr_expect_eq(type_at(SMALL), part);
+}
+
+Test(go_typing, the_dead_have_no_say_in_what_is_known_in_part)
+{
+	uint32_t part = part_of_small();
+
+	typing.garbage = true;
+	go_offer_pointer(&typing, heap_addr(SMALL), link_type());
+	settle();
+	cr_expect_eq(type_at(SMALL), part);
+}
+
+Test(go_typing, room_is_that_of_the_size_class)
+{
+	static const struct {
+		uint64_t room, size;
+		bool is;
+	} rows[] = {{16, 16, true},        {16, 9, true},
+		    {16, 8, false},        {16, 17, false},
+		    {80, 72, true},        {80, 80, true},
+		    {80, 16, false},       {512, 512, true},
+		    {568, 513, true},      {568, 568, true},
+		    {576, 569, false},     {632, 569, true},
+		    {0, 0, true},          {32760, 32760, true},
+		    {40960, 40960, false}, {UINT64_MAX, UINT64_MAX, false}};
+
+	for (size_t i = 0; i < HF_LEN(rows); i++)
+		cr_expect_eq(go_is_class_of(rows[i].room, rows[i].size), rows[i].is, "row %zu", i);
 }

@@ -36,12 +36,17 @@ static bool is_tiny(const struct go_span *span)
 	return span->noscan && span->elemsize == 16;
 }
 
+static bool has_views(const struct go *go)
+{
+	return go->views.n || go->views.has_zero;
+}
+
 void go_set_type(struct typing *t, uint32_t block, uint32_t type)
 {
 	uint64_t view;
 
 	/* All of it is known now, from its start on. */
-	if (t->go->views.n && go_type_get(t->go, type)->shape != GO_SHAPE_PART &&
+	if (has_views(t->go) && go_type_get(t->go, type)->shape != GO_SHAPE_PART &&
 	    hf_map64_find(&t->go->views, block, &view) && view)
 		t->err = t->err ? t->err : hf_map64_put(&t->go->views, block, 0);
 	t->go->block_type[block] = type;
@@ -493,7 +498,7 @@ static void visit_block(struct typing *t, uint32_t block)
 	if (!go_leads_on(go, type))
 		return;
 	addr = go_block_addr(go, block, &span);
-	if (go->views.n)
+	if (has_views(go))
 		hf_map64_find(&go->views, block, &offset);
 	offset += go_header_size(span);
 	if (offset >= span->elemsize)
