@@ -323,7 +323,7 @@ static void visit_block(struct viewer *v, const struct go_span *span, const uint
 
 	if (!go_leads_on(go, go->block_type[block]))
 		return;
-	if (go->views.n)
+	if (go->views.n || go->views.has_zero)
 		hf_map64_find(&go->views, block, &offset);
 	offset += go_header_size(span);
 	if (offset >= span->elemsize)
