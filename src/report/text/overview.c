@@ -188,8 +188,7 @@ static void show_typed(struct hf_text *t, const struct hf_heap *heap)
 	hf_text_item(t, &line, HF_STYLE_NONE, "%.2f%% of live bytes",
 		     percent(heap->typed_bytes, heap->live_bytes));
 	hf_text_item(t, &line, HF_STYLE_NONE, "in part: %s objects, %s",
-		     hf_show_count(heap->partly_typed_objects).s,
-		     hf_show_size(heap->partly_typed_bytes).s);
+		     hf_show_count(heap->partly_typed_objects).s, hf_show_size(heap->partly_typed_bytes).s);
 	hf_text_item(t, &line, HF_STYLE_NONE, "unknown: %s", hf_show_count(heap->untyped_objects).s);
 	hf_text_end(t);
 	if (heap->memstats_n) {
