@@ -173,7 +173,9 @@ static struct made find_made(const struct inits *in, uint64_t store, uint64_t sl
 		if (made.how != NOT_KNOWN)
 			made.type = made.how == AS_RESULT ? first_result(in->t->go, f.entry)
 							  : argument_type(in, store - back);
-		if (!made.type)
+		/* What a shape stands for is found out later, and only with DWARF. */
+		if (!made.type ||
+		    (!hf_syms_has_dwarf(in->t->go->syms) && go_type_is_shaped(in->t->go, made.type)))
 			made.how = NOT_KNOWN;
 		break;
 	}
