@@ -66,6 +66,8 @@ struct hf_options {
 	bool redact;      /* leave map keys out of chains */
 	bool debuginfod;  /* ask debuginfod servers (the network) for missing debug files */
 	unsigned workers; /* threads to work with; 0: two, or one where there is one processor */
+	const char *
+		pool_file; /* describes pools of the program's own (docs/howto/pool-file.md); NULL: none. Copied */
 };
 
 /* Opens a live process for questions. Nothing stops yet: the first question that needs memory stops the process once,
@@ -80,7 +82,8 @@ HF_API struct hf_err *hf_session_open_core(const char *core, const char *exe,
 					   const struct hf_options *options, struct hf_session **ret)
 	HF_CHECKED;
 HF_API void hf_session_close(struct hf_session *s); /* resumes the target, where stopped; takes NULL */
-/* For questions from now on; debuginfod and workers stay as they were at the opening. */
+/* For questions from now on; debuginfod and workers stay as they were at the opening, and the file of pools of a live
+ * process that was stopped before. */
 HF_API void hf_session_set_options(struct hf_session *s, const struct hf_options *options);
 
 /* ---- a session on what a debugger holds ------------------------------------------------------------------ */
@@ -91,8 +94,8 @@ struct hf_host_thread {
 	size_t regs_len;
 };
 
-/* What a debugger says of a process that it holds stopped. All is borrowed until the session is open, but read and arg:
- * until it is closed. */
+/* What a debugger says of a process that it holds stopped. All is borrowed until the session is open, but read, write and
+ * arg: until it is closed. */
 struct hf_host {
 	size_t size; /* sizeof(struct hf_host) */
 	int pid;
@@ -109,6 +112,8 @@ struct hf_host {
 	 * the session's thread alone. */
 	bool (*read)(void *arg, uint64_t addr, void *buf, size_t len);
 	void *arg;
+	/* Writes all of [addr, addr+len): a word of a patch. NULL: nothing may be written. Called as read is. */
+	bool (*write)(void *arg, uint64_t addr, const void *buf, size_t len);
 };
 
 /* Opens what a debugger holds. Nothing is stopped, traced or resumed by us; the session is of this moment: close it
@@ -547,67 +552,7 @@ HF_API struct hf_err *hf_goroutines(struct hf_session *s, const struct hf_gorout
 
 /* ---- pools: what waits in them, and what is out ------------------------------------------------------------------- */
 
-struct hf_pool_type {
-	const char *name;      /* of the items, as the pool has them: "*bytes.Buffer" */
-	uint64_t count, bytes; /* of what waits: items, and what they retain */
-};
-/* Who holds objects of the type of a pool's items that do not wait in one. */
-struct hf_pool_holder {
-	const char *name; /* as in top --by root */
-	uint64_t count, bytes;
-};
-struct hf_pool_row {
-	const char *kind; /* "sync.Pool" */
-	const char *
-		name; /* of a variable, or a field of one: "main.bufPool"; of the type and field of the objects that such
-			     pools stand in: "main.Server.bufs"; by what leads to it: "main.byName[*]" */
-	uint64_t count;            /* pools of that name: all figures are of all of them */
-	uint64_t addr;             /* of the one that retains most */
-	const char *parent;        /* the name of the pool that it is part of; "" */
-	const char *held_by;       /* who leads to that one; "" for a variable */
-	const char *constructor;   /* "main.newBuffer"; "" where there is none, or its name is not known */
-	uint64_t constructor_addr; /* 0: there is none */
-	const char
-		*makes; /* the type of what the constructor makes, as its code says; "" where it does not */
-	uint64_t
-		items; /* objects that were given out and are in use; HF_UNKNOWN where the pool cannot know */
-	uint64_t used_bytes;
-	uint64_t idle;       /* items that wait; of them: */
-	uint64_t in_private; /* a processor's own, the next that it takes */
-	uint64_t in_shared;
-	uint64_t in_victim;               /* go with the next collection if nobody takes them */
-	uint64_t idle_bytes;              /* what they retain: it would be freed if this pool were emptied */
-	uint64_t victim_bytes;            /* of idle_bytes, what victims retain one by one */
-	uint64_t own_bytes;               /* the pool's own tables */
-	const struct hf_pool_type *types; /* most items first */
-	size_t types_n;
-	/* What items retain one by one, without what several of them lead to. */
-	uint64_t median_bytes, p99_bytes, largest_bytes;
-	uint64_t largest_addr, largest_size; /* of that item: the object itself */
-	uint64_t heavy;                      /* the fewest items that retain nine tenths of that */
-	uint64_t held;  /* items that are held by other than pools, too: used after they were put back */
-	uint64_t twice; /* items that had been put back before */
-	/* Live objects of the types of items, and of what the constructor makes, that are not only in pools, wherever they
-	 * come from; HF_UNKNOWN where these types do not tell: they are not known, or no pointers. Where several pools have
-	 * items of one type, such objects count for each of them. */
-	uint64_t out, out_bytes; /* bytes: of these objects alone */
-	uint64_t out_pools;      /* rows that have items of these types: this one and others */
-	const struct hf_pool_holder
-		*holders; /* of what is out, by the root that is nearest; most objects first, some */
-	size_t holders_n;
-};
-struct hf_pools_answer {
-	const struct hf_pool_row *rows; /* most idle bytes first, then most items */
-	size_t n;
-	uint64_t left_out, left_out_bytes;
-	uint64_t total_pools, total_idle,
-		total_idle_bytes; /* bytes: would be freed if all of them were emptied */
-	uint64_t shared_bytes;    /* of these, what items of several rows lead to: it is in no row */
-	uint64_t live_bytes;      /* of the heap */
-};
-/* limit  rows at most; 0: all. */
-HF_API struct hf_err *hf_pools(struct hf_session *s, size_t limit, const struct hf_pools_answer **ret)
-	HF_CHECKED;
+#include "holdfast_pools.h"
 
 /* ---- snap: keep it for later ----------------------------------------------------------------------------------- */
 
@@ -621,6 +566,10 @@ HF_API struct hf_err *hf_snap(struct hf_session *s, const char *path, const stru
 /* ---- export: a profile, for the tools that read them --------------------------------------------------------------- */
 
 #include "holdfast_profile.h"
+
+/* ---- patch: another constructor for a pool -------------------------------------------------------------------------- */
+
+#include "holdfast_patch.h"
 
 /* ---- the page: what to paste into a ticket ------------------------------------------------------------------------ */
 
@@ -660,7 +609,7 @@ struct hf_command_info {
 };
 /* The commands in the order of the help; false past the end. The first is what no verb asks. */
 HF_API bool hf_command_at(size_t i, struct hf_command_info *ret);
-/* The help of a command, as it is asked in a debugger; NULL: of all. ret  caller frees with hf_text_free.
+/* The help of a command, as it is asked in a debugger; of those that share a first word ("patch"); NULL: of all. ret  caller frees with hf_text_free.
  * Errors: USAGE (no such command), NOMEM */
 HF_API struct hf_err *hf_command_help(const char *name, char **ret) HF_CHECKED;
 
@@ -675,6 +624,11 @@ HF_API const struct hf_options *hf_question_options(const struct hf_question *q)
 /* Its words that are neither the command nor options; and another for one of them (copied). */
 HF_API size_t hf_question_words(const struct hf_question *q, const char *const **ret);
 HF_API struct hf_err *hf_question_set_word(struct hf_question *q, size_t i, const char *word) HF_CHECKED;
+/* The command that it asks: "patch apply". Static. */
+HF_API const char *hf_question_command(const struct hf_question *q);
+/* Whether it may write to the target, where that is what it asks: no, unless this allows it.
+ * how  what the user does to allow it, for the error: "set holdfast allow-write on"; copied.     Errors: NOMEM */
+HF_API struct hf_err *hf_question_allow_write(struct hf_question *q, bool allow, const char *how) HF_CHECKED;
 /* It asks for help or the version, which take no session. */
 HF_API bool hf_question_is_help(const struct hf_question *q);
 /* Asks it, and renders the answer: the format is the question's (--json), the rest is of options (NULL for defaults).

@@ -11,7 +11,7 @@ import sys
 # Source: Linux arch/x86/include/asm/user_64.h
 REGISTERS = ("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", None,
              "rip", None, None, "rsp", None, "fs_base", None, None, None, None, None)
-INTERFACE = 1       # as the extension counts it (module.c)
+INTERFACE = 2       # as the extension counts it (module.c)
 NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 OPTION = re.compile(r"^ +(?:-\w, +)?(--[\w-]+)", re.M)     # in a help text
 # What would change the target, were it evaluated.
@@ -63,16 +63,17 @@ def wants_color(enabled):
 
 
 class Front:
-    """Asks questions. The debugger's part gives three functions:
+    """Asks questions. The debugger's part is a module, or whatever has these functions:
 
-    target()          what identifies the target as it stands, to be compared; a Failure where there is none
-    open(question)    a Session on it
-    evaluate(word)    the address that an expression means; None where it means none
+    target()               what identifies the target as it stands, to be compared; a Failure where there is none
+    open_session(question) a Session on it
+    evaluate(word)         the address that an expression means; None where it means none
+    may_write()            whether the user has allowed that the target is written to
+    HOW_TO_ALLOW           how the user does that, for the error
     """
 
-    def __init__(self, extension, target, open_session, evaluate):
-        self.extension = extension
-        self.target, self.open, self.evaluate = target, open_session, evaluate
+    def __init__(self, extension, debugger):
+        self.extension, self.debugger = extension, debugger
         self.session = self.key = None
 
     def drop(self):
@@ -87,6 +88,8 @@ class Front:
             question = self.extension.Question(words)
             if question.is_help:
                 return question.help()
+            if question.command.startswith("patch "):
+                return self._ask_patch(question, color, width)
             return self._ask(question, color, width)
         except KeyboardInterrupt:
             self.drop()
@@ -95,21 +98,38 @@ class Front:
             raise Failure(str(error)) from None
 
     def _open(self, question):
-        key = (self.target(), question.opening)
+        key = (self.debugger.target(), question.opening)
         if self.session is None or key != self.key:
             self.drop()
-            self.session, self.key = self.open(question), key
+            self.session, self.key = self.debugger.open_session(question), key
 
-    def complete(self, verb, before, begun):
-        """How the word begun, after the word before, may go on."""
+    def _ask_patch(self, question, color, width):
+        """In a session of its own: it looks at the target several times, and may change it."""
+        self.drop()
+        question.allow_write(self.debugger.may_write(), self.debugger.HOW_TO_ALLOW)
         try:
-            if before in ("-o", "--output"):
+            self._open(question)
+            return self.session.ask(question, color, width)
+        except KeyboardInterrupt:
+            raise Failure("interrupted: 'holdfast patch status' tells what is patched") from None
+        finally:
+            self.drop()
+
+    def complete(self, verb, words, begun):
+        """How the word begun, after the others, may go on."""
+        before = words[-1] if words else ""
+        try:
+            if before in ("-o", "--output", "--pool-file"):
                 names = [name + "/" * os.path.isdir(name) for name in glob.glob(glob.escape(begun) + "*")]
+            elif before in ("--pool", "--to") and before in self._options(verb):
+                names = self._patch_words(before[2:], words, begun)
+            elif verb.startswith("patch ") and self._takes_words(verb) and not begun.startswith("-"):
+                names = self._patch_words("id", words, begun)
             elif before.startswith("--") and before in self._options(verb):
                 names = self._values(verb, before)
             elif begun.startswith("-"):
                 names = self._options(verb)
-            elif begun and dict((name, words) for name, words, _ in self.extension.commands()).get(verb):
+            elif begun and self._takes_words(verb):
                 self._open(self.extension.Question([]))
                 own = begun.startswith("&")
                 names = ["&" * own + name for name in self.session.complete(begun[own:]).split("\n")[:-1]]
@@ -118,6 +138,17 @@ class Front:
         except (Failure, self.extension.Error, ValueError, OSError, MemoryError, KeyboardInterrupt):
             return []
         return sorted({name for name in names if name.startswith(begun)})
+
+    def _takes_words(self, verb):
+        return any(name == verb and words for name, words, _ in self.extension.commands())
+
+    def _patch_words(self, kind, words, begun):
+        given = dict(zip(words, words[1:]))
+        file = ["--pool-file", given["--pool-file"]] if "--pool-file" in given else []
+        if file:
+            self.drop()     # it goes with the opening
+        self._open(self.extension.Question(file))
+        return self.session.complete_patch(kind, given.get("--pool"), begun).split("\n")[:-1]
 
     def _options(self, verb):
         """Of a command: its own, and those that belong to none."""
@@ -148,7 +179,7 @@ class Front:
         for i, word in enumerate(question.words):
             if NUMBER.fullmatch(word) or CHANGES.search(word):
                 continue
-            address = self.evaluate(word)
+            address = self.debugger.evaluate(word)
             if address or address == 0 and word.startswith("$"):     # nil is told by name
                 question.set_word(i, f"{address:#x}")
                 changed = True

@@ -7,6 +7,7 @@ import atexit
 import os
 import re
 import shutil
+import sys
 import tempfile
 
 import gdb
@@ -82,8 +83,26 @@ def open_session(question):
     if kind == "core":
         return holdfast.Session.core(core_path(), executable(), question)
     if kind == "native":
-        return holdfast.Session.local(pid, threads(), question)
+        return holdfast.Session.local(pid, threads(), write_word, question)
     return open_remote(pid, question)
+
+
+# ---- writing: a word of a patch --------------------------------------------------------------------------------
+
+HOW_TO_ALLOW = "set holdfast allow-write on"
+ALLOW_DOC = f"""Whether 'holdfast patch' may write to the process: 'apply', 'set' and 'revert' store a word.
+Off by default. What they are about to store is in the journal before it is stored, and 'holdfast patch revert' takes it back.
+Use '{HOW_TO_ALLOW}'."""
+
+
+def may_write():
+    return bool(gdb.parameter("holdfast allow-write"))
+
+
+def write_word(address, word):
+    if not may_write():
+        raise Failure(f"not allowed: {HOW_TO_ALLOW}")
+    gdb.selected_inferior().write_memory(address, word)
 
 
 # ---- remote targets ---------------------------------------------------------------------------------------------
@@ -226,10 +245,11 @@ def run(words):
     gdb.write(text)
 
 
-def define(name, doc, verb=None):
+def define(name, doc, verb, is_prefix):
+    """A command of gdb's that asks `holdfast VERB`."""
     def invoke(self, argument, from_tty):
         self.dont_repeat()
-        run(([verb] if verb else []) + gdb.string_to_argv(argument))
+        run(verb.split() + gdb.string_to_argv(argument))
 
     def complete(self, text, word):
         begun = re.search(r"\S*$", text)[0]     # of which gdb's `word` is the end
@@ -237,24 +257,61 @@ def define(name, doc, verb=None):
         if word is None:    # gdb asks first where the word begins, which it finds itself
             return []
         try:
-            found = front.complete(verb, words[-1] if words else "", begun)
+            found = front.complete(verb, words, begun)
         except gdb.error:
             return []
         return [name[len(begun) - len(word):] for name in found]
 
-    command = type("HoldfastCommand", (gdb.Command,), {"__doc__": doc, "invoke": invoke, "complete": complete})
-    if verb is None:
+    members = {"__doc__": doc, "invoke": invoke, "complete": complete}
+    command = type("HoldfastCommand", (gdb.Command,), members)
+    if is_prefix:
         command(name, gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
     else:
         command(name, gdb.COMMAND_DATA)
 
 
 def define_all():
-    define("holdfast", "What holds the memory of a Go program.\n\n" + holdfast.help(None))
+    define("holdfast", "What holds the memory of a Go program.\n\n" + holdfast.help(None), "", True)
+    prefixes = set()
     for verb, _, summary in holdfast.commands():
+        first, _, second = verb.partition(" ")
+        if second and first not in prefixes:
+            prefixes.add(first)
+            define(f"holdfast {first}", f"The commands 'holdfast {first}'.\n\n" + holdfast.help(first), first, True)
         text = holdfast.help(verb).replace(f"\n{summary}.\n", "\n", 1)
-        define(f"holdfast {verb}", f"{summary[0].upper()}{summary[1:]}.\n\n{text}", verb)
+        define(f"holdfast {verb}", f"{summary[0].upper()}{summary[1:]}.\n\n{text}", verb, False)
     gdb.execute("alias hf = holdfast")
+
+
+class AllowWrite(gdb.Parameter):
+    __doc__ = ALLOW_DOC
+    set_doc = "Set whether 'holdfast patch' may write to the process."
+    show_doc = "Show whether 'holdfast patch' may write to the process."
+
+    def __init__(self):
+        super().__init__("holdfast allow-write", gdb.COMMAND_DATA, gdb.PARAM_BOOLEAN)
+        self.value = False
+
+    def get_set_string(self):
+        return ""
+
+    def get_show_string(self, value):
+        return (f"'holdfast patch' may {'' if value == 'on' else 'not '}write to the process: " +
+                ("'set holdfast allow-write off' ends that." if value == "on" else f"'{HOW_TO_ALLOW}' allows it."))
+
+
+class Settings(gdb.Command):
+    """Settings of holdfast."""
+
+    def __init__(self, verb):
+        super().__init__(f"{verb} holdfast", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+        self.verb = verb
+
+    def invoke(self, argument, from_tty):
+        if self.verb == "show":
+            gdb.execute("show holdfast allow-write")
+            return
+        raise gdb.GdbError(f"holdfast: there is one setting: {HOW_TO_ALLOW}, or off")
 
 
 def moved(_=None):
@@ -272,8 +329,11 @@ def start():
     except (Failure, ImportError) as error:
         gdb.write(f"holdfast: {error}\n", gdb.STDERR)      # raised here, it would come with a traceback
         return
-    front = holdfast_front.Front(holdfast, target, open_session, evaluate)
+    front = holdfast_front.Front(holdfast, sys.modules[__name__])
     define_all()
+    Settings("set")
+    Settings("show")
+    AllowWrite()
     atexit.register(forget_executable)
     for event in ("cont", "inferior_call", "memory_changed", "register_changed", "exited", "new_objfile", "clear_objfiles"):
         getattr(gdb.events, event).connect(moved)

@@ -101,7 +101,7 @@ def registers(frame):
     def read(name):
         register = frame.FindRegister(name)
         if not register.IsValid() and name == "fs_base":
-            return 0    # LLDB 14 does not have it; only what snap writes for other debuggers lacks it then
+            return 0    # LLDB 14 does not have it: see check_runs; and what snap writes for other debuggers lacks it
         if not register.IsValid():
             raise Failure("LLDB does not know the registers of x86-64 here: programs of other machines are not read")
         return register.GetValueAsUnsigned()
@@ -113,13 +113,22 @@ def threads():
     return [(thread.GetThreadID(), registers(thread.GetFrameAtIndex(0))) for thread in process()]
 
 
+def check_runs(held, question):
+    """A function that is run dry finds its thread's own memory by fs_base."""
+    if question.command in ("patch dry-run", "patch apply") and \
+            not any(thread.GetFrameAtIndex(0).FindRegister("fs_base").IsValid() for thread in held):
+        raise Failure("this LLDB gives no fs_base of threads, which dry runs need: detach, and ask holdfast -p "
+                      f"{held.GetProcessID()}, or ask in gdb or a newer LLDB (19)")
+
+
 def open_session(question):
     held = process()
     if is_core():
         return holdfast.Session.core(core_path(), executable(), question)
+    check_runs(held, question)
     if is_of_this_machine(held.GetProcessID()):
         seen_here.add(held.GetUniqueID())
-        return holdfast.Session.local(held.GetProcessID(), threads(), question)
+        return holdfast.Session.local(held.GetProcessID(), threads(), write_word, question)
     return holdfast.Session.remote(held.GetProcessID(), threads(), None, executable() or None, mappings(held), b"",
                                    read_remote, question)
 
@@ -147,6 +156,35 @@ def read_remote(address, length):
     error = lldb.SBError()
     got = process().ReadMemory(address, length, error)
     return got if error.Success() else b""
+
+
+# ---- writing: a word of a patch -----------------------------------------------------------------------------------
+
+HOW_TO_ALLOW = "holdfast allow-write on"
+write_is_allowed = False
+
+
+def may_write():
+    return write_is_allowed
+
+
+def write_word(address, word):
+    error = lldb.SBError()
+    if not may_write():
+        raise Failure(f"not allowed: {HOW_TO_ALLOW}")
+    if process().WriteMemory(address, word, error) != len(word) or error.Fail():
+        raise Failure(str(error))
+
+
+def set_allow_write(words):
+    """`holdfast allow-write [on|off]`: LLDB has no settings for those who extend it."""
+    global write_is_allowed
+    if words not in ([], ["on"], ["off"]):
+        raise Failure("allow-write takes on or off")
+    if words:
+        write_is_allowed = words == ["on"]
+    return (f"'holdfast patch' may {'' if write_is_allowed else 'not '}write to the process: " +
+            ("'holdfast allow-write off' ends that.\n" if write_is_allowed else f"'{HOW_TO_ALLOW}' allows it.\n"))
 
 
 # ---- expressions ---------------------------------------------------------------------------------------------------
@@ -197,6 +235,10 @@ class Command:
         debugger = made_by
         try:
             words = shlex.split(argument)
+            if words[:1] == ["allow-write"]:
+                result.PutCString(set_allow_write(words[1:])[:-1])
+                result.SetStatus(lldb.eReturnStatusSuccessFinishResult)
+                return
             text = front.ask(words, holdfast_front.wants_color(made_by.GetUseColor()), made_by.GetTerminalWidth())
         except (Failure, ValueError) as failure:
             result.SetError(f"holdfast: {failure}")
@@ -218,7 +260,7 @@ def __lldb_init_module(made_by, _):
     except (Failure, ImportError) as error:
         print(f"error: holdfast: {error}")
         return
-    front = holdfast_front.Front(holdfast, target, open_session, evaluate)
+    front = holdfast_front.Front(holdfast, sys.modules[__name__])
     for name in ("holdfast", "hf"):
         made_by.HandleCommand(f"command script add -o -c holdfast_lldb.Command {name}")
 

@@ -46,11 +46,12 @@ static PyObject *help(PyObject *module, PyObject *args)
 
 static PyMethodDef methods[] = {
 	{"commands", commands, METH_NOARGS, "[(name, words, summary)], in the order of the help"},
-	{"help", help, METH_VARARGS, "help(name): the text of a command's help; None: of all"},
+	{"help", help, METH_VARARGS,
+	 "help(name): the text of a command's help, or of those that begin with that word; None: of all"},
 	{0},
 };
 
-#define INTERFACE 1 /* of all above: to be raised with every change, here and in holdfast_front.py */
+#define INTERFACE 2 /* of all above: to be raised with every change, here and in holdfast_front.py */
 
 static struct PyModuleDef definition = {
 	PyModuleDef_HEAD_INIT, .m_name = "holdfast", .m_doc = "What holds the memory of a process.",

@@ -106,6 +106,12 @@ static PyObject *get_is_help(PyObject *object, void *closure)
 	return PyBool_FromLong(hf_question_is_help(((struct question *)object)->q));
 }
 
+static PyObject *get_command(PyObject *object, void *closure)
+{
+	(void)closure;
+	return PyUnicode_FromString(hf_question_command(((struct question *)object)->q));
+}
+
 /* What a session must have been opened with to answer it. */
 static PyObject *get_opening(PyObject *object, void *closure)
 {
@@ -129,6 +135,20 @@ static PyObject *set_word(PyObject *object, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+static PyObject *allow_write(PyObject *object, PyObject *args)
+{
+	struct hf_err *err;
+	const char *how;
+	int allow;
+
+	if (!PyArg_ParseTuple(args, "ps", &allow, &how))
+		return NULL;
+	err = hf_question_allow_write(((struct question *)object)->q, allow, how);
+	if (err)
+		return raise_error(err);
+	Py_RETURN_NONE;
+}
+
 static PyObject *help(PyObject *object, PyObject *args)
 {
 	struct hf_err *err;
@@ -145,12 +165,16 @@ PyObject *make_question_type(void)
 {
 	static PyGetSetDef members[] = {
 		{"words", get_words, NULL, "its words that are neither the command nor options", NULL},
+		{"command", get_command, NULL, "the command that it asks: 'patch apply'", NULL},
 		{"is_help", get_is_help, NULL, "it asks for help or the version", NULL},
 		{"opening", get_opening, NULL, "what its session must be opened with: to be compared", NULL},
 		{0},
 	};
 	static PyMethodDef methods[] = {
 		{"set_word", set_word, METH_VARARGS, "set_word(i, text): another word for one of them"},
+		{"allow_write", allow_write, METH_VARARGS,
+		 "allow_write(allow, how): whether it may write to the target; how: what allows it, for the "
+		 "error"},
 		{"help", help, METH_NOARGS, "the help that it asks for, or None"},
 		{0},
 	};

@@ -8,8 +8,10 @@
 
 struct session {
 	PyObject_HEAD struct hf_session *s;
-	PyObject *read;        /* the debugger's: read(address, length) -> bytes; NULL where not needed */
-	PyThreadState *thread; /* while the interpreter is let go of */
+	/* The debugger's, each NULL where it is not given: read(address, length) -> bytes; write(address, bytes), which
+	 * raises where it cannot or may not. */
+	PyObject *read, *write;
+	PyThreadState *thread;                            /* while the interpreter is let go of */
 	PyObject *error_type, *error_value, *error_trace; /* what read raised: the error to tell */
 };
 
@@ -61,6 +63,23 @@ static bool read_through(void *arg, uint64_t addr, void *buf, size_t len)
 	if (!ok && PyErr_Occurred())
 		keep_error(self);
 	Py_XDECREF(got);
+	self->thread = PyEval_SaveThread();
+	return ok;
+}
+
+static bool write_through(void *arg, uint64_t addr, const void *buf, size_t len)
+{
+	struct session *self = arg;
+	PyObject *done;
+	bool ok;
+
+	PyEval_RestoreThread(self->thread);
+	done = PyObject_CallFunction(self->write, "Ky#", (unsigned long long)addr, (const char *)buf,
+				     (Py_ssize_t)len);
+	ok = done != NULL;
+	if (!ok)
+		keep_error(self);
+	Py_XDECREF(done);
 	self->thread = PyEval_SaveThread();
 	return ok;
 }
@@ -165,16 +184,21 @@ static PyObject *open_held(struct session *self, struct hf_host *host, PyObject 
 
 static PyObject *open_local(PyObject *type, PyObject *args)
 {
-	struct hf_host host = {.size = sizeof(host), .local = true};
-	PyObject *threads, *q_object;
+	struct hf_host host = {.size = sizeof(host), .local = true, .write = write_through};
+	PyObject *threads, *write, *q_object;
 	const struct hf_question *q;
 	struct session *self;
 
-	if (!PyArg_ParseTuple(args, "iO!O", &host.pid, &PyList_Type, &threads, &q_object))
+	if (!PyArg_ParseTuple(args, "iO!OO", &host.pid, &PyList_Type, &threads, &write, &q_object))
 		return NULL;
 	q = question_of(q_object);
 	self = q ? session_alloc(type) : NULL;
-	return self ? open_held(self, &host, threads, q) : NULL;
+	if (!self)
+		return NULL;
+	Py_INCREF(write);
+	self->write = write;
+	host.arg = self;
+	return open_held(self, &host, threads, q);
 }
 
 static PyObject *open_remote(PyObject *type, PyObject *args)
@@ -229,24 +253,45 @@ static PyObject *ask(PyObject *object, PyObject *args)
 	return err ? tell(self, err) : take_text(text);
 }
 
-static PyObject *complete(PyObject *object, PyObject *args)
+static PyObject *complete_word(struct session *self, const char *prefix, int kind, const char *pool)
 {
-	struct session *self = (struct session *)object;
 	struct interrupt i;
 	struct hf_err *err;
-	const char *prefix;
 	char *text;
 
-	if (!PyArg_ParseTuple(args, "s", &prefix))
-		return NULL;
 	if (!self->s || self->thread) {
 		PyErr_SetString(PyExc_ValueError, "the session is closed, or at work");
 		return NULL;
 	}
 	begin(self, &i);
-	err = hf_session_complete(self->s, prefix, &text);
+	err = kind < 0 ? hf_session_complete(self->s, prefix, &text)
+		       : hf_patch_complete(self->s, (enum hf_patch_word)kind, pool, prefix, &text);
 	end(self, &i);
 	return err ? tell(self, err) : take_text(text);
+}
+
+static PyObject *complete(PyObject *object, PyObject *args)
+{
+	const char *prefix;
+
+	if (!PyArg_ParseTuple(args, "s", &prefix))
+		return NULL;
+	return complete_word((struct session *)object, prefix, -1, NULL);
+}
+
+static PyObject *complete_patch(PyObject *object, PyObject *args)
+{
+	static const char *const kinds[] = {
+		[HF_PATCH_WORD_POOL] = "pool", [HF_PATCH_WORD_TO] = "to", [HF_PATCH_WORD_ID] = "id"};
+	const char *kind, *pool, *prefix;
+
+	if (!PyArg_ParseTuple(args, "szs", &kind, &pool, &prefix))
+		return NULL;
+	for (int i = 0; i < (int)(sizeof(kinds) / sizeof(kinds[0])); i++)
+		if (!strcmp(kind, kinds[i]))
+			return complete_word((struct session *)object, prefix, i, pool);
+	PyErr_SetString(PyExc_ValueError, "a word on patches is a 'pool', a 'to' or an 'id'");
+	return NULL;
 }
 
 static PyObject *close_session(PyObject *object, PyObject *args)
@@ -268,6 +313,7 @@ static void session_dealloc(PyObject *object)
 
 	hf_session_close(self->s);
 	Py_XDECREF(self->read);
+	Py_XDECREF(self->write);
 	Py_XDECREF(self->error_type);
 	Py_XDECREF(self->error_value);
 	Py_XDECREF(self->error_trace);
@@ -281,13 +327,19 @@ PyObject *make_session_type(void)
 		{"core", open_core, METH_VARARGS | METH_CLASS,
 		 "core(path, exe, question); exe '': as the core says"},
 		{"local", open_local, METH_VARARGS | METH_CLASS,
-		 "local(pid, [(tid, registers)], question): a process of this machine that a debugger holds"},
+		 "local(pid, [(tid, registers)], write, question): a process of this machine that a debugger "
+		 "holds; "
+		 "write(address, bytes) stores a word of a patch, or raises"},
 		{"remote", open_remote, METH_VARARGS | METH_CLASS,
 		 "remote(pid, [(tid, registers)], name, exe, maps, auxv, read, question): any other; "
 		 "read(address, length) -> bytes"},
 		{"ask", ask, METH_VARARGS, "ask(question, color, width) -> the answer's text; width 0: 100"},
 		{"complete", complete, METH_VARARGS,
 		 "complete(prefix) -> the variables and types that begin so, one a line"},
+		{"complete_patch", complete_patch, METH_VARARGS,
+		 "complete_patch(kind, pool, prefix) -> the words of kind 'pool', 'to' (that fit the pool; "
+		 "None: any) or "
+		 "'id' that begin so, one a line"},
 		{"close", close_session, METH_NOARGS, "close()"},
 		{0},
 	};

@@ -9,6 +9,7 @@
 /* A command line, understood. */
 struct hf_cli {
 	const struct hf_command *command;
+	const char *group; /* help: of the commands whose first of two words this is; NULL: none */
 	struct hf_args args;
 	struct hf_options options;
 	int pid;                /* 0: not given */
@@ -21,8 +22,8 @@ struct hf_cli {
  * Errors: USAGE */
 struct hf_err *hf_cli_parse(int argc, char **argv, bool held, struct hf_cli *ret) HF_CHECKED;
 
-/* command  NULL: of all.     held  for the command line of a debugger, where there is no target to name */
-void hf_cli_add_help(struct hf_str *ret, const struct hf_command *command, bool held);
+/* command  NULL: of all, or of a group.     held  for the command line of a debugger, where there is no target to name */
+void hf_cli_add_help(struct hf_str *ret, const struct hf_command *command, const char *group, bool held);
 /* The lines on options: the common ones where takes is 0, else those. */
 void hf_cli_add_options(struct hf_str *ret, unsigned takes, bool held);
 

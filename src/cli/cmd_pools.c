@@ -15,7 +15,11 @@ const struct hf_command hf_command_pools = {
 		  "item;\n"
 		  "out: live objects of the items' type that do not wait, wherever they come from (?: the "
 		  "type is not\n"
-		  "known), with who holds them.",
+		  "known), with who holds them.\n"
+		  "With --pool-file FILE the pools that FILE describes, too (docs/howto/pool-file.md): out "
+		  "are those "
+		  "of their\n"
+		  "slots that are not in the free list. For these any program will do.",
 	.example = "holdfast pools -p 1234",
 	.example_says = "what sync.Pool keeps, and the few buffers that are most of it",
 	.ask = ask,

@@ -16,6 +16,30 @@ const struct hf_command *hf_command_find(const char *name)
 	return NULL;
 }
 
+const struct hf_command *hf_command_find_words(const char *const *words, size_t n, size_t *ret_used)
+{
+	for (size_t i = 0; i < hf_commands_n; i++) {
+		const char *name = hf_commands[i]->name, *space = strchr(name, ' ');
+		size_t first = space ? (size_t)(space - name) : strlen(name);
+
+		if (!n || strlen(words[0]) != first || strncmp(words[0], name, first) != 0 ||
+		    (space && (n < 2 || strcmp(words[1], space + 1) != 0)))
+			continue;
+		*ret_used = space ? 2 : 1;
+		return hf_commands[i];
+	}
+	return NULL;
+}
+
+bool hf_command_has_seconds(const char *word)
+{
+	for (size_t i = 0; i < hf_commands_n; i++)
+		if (!strncmp(hf_commands[i]->name, word, strlen(word)) &&
+		    hf_commands[i]->name[strlen(word)] == ' ')
+			return true;
+	return false;
+}
+
 /* Edits (insert, delete, replace) that make one word of the other. */
 static size_t distance(const char *a, const char *b)
 {

@@ -10,7 +10,16 @@
 	X(page)                                                                                              \
 	X(overview)                                                                                          \
 	X(info)                                                                                              \
-	X(why) X(top) X(dominators) X(goroutines) X(pools) X(slack) X(spans) X(memstats) X(snap) X(export)
+	X(why)                                                                                               \
+	X(top)                                                                                               \
+	X(dominators)                                                                                        \
+	X(goroutines)                                                                                        \
+	X(pools)                                                                                             \
+	X(slack)                                                                                             \
+	X(spans)                                                                                             \
+	X(memstats)                                                                                          \
+	X(snap)                                                                                              \
+	X(export) X(patch_plan) X(patch_vet) X(patch_dry_run) X(patch_apply) X(patch_status) X(patch_revert)
 
 /* What was asked, apart from the target. */
 struct hf_args {
@@ -26,6 +35,11 @@ struct hf_args {
 	enum hf_profile_kind profile;
 	enum hf_export_format format;
 	const char *filter; /* NULL: not given */
+	struct hf_patch_options patch;
+	bool yes;
+	/* In a debugger, its own leave to write counts, and nothing is asked at its terminal. */
+	bool held, allow_write;
+	const char *leave; /* how that is given; NULL: --yes */
 };
 
 #define HF_LIMIT_DEFAULT     20
@@ -44,6 +58,9 @@ enum {
 	HF_TAKES_FORMAT = 1 << 6,
 	HF_TAKES_PROFILE = 1 << 7,
 	HF_TAKES_FILTER = 1 << 8,
+	HF_TAKES_PATCH = 1 << 9,  /* which pool and constructor, within what limits */
+	HF_TAKES_APPLY = 1 << 10, /* what it takes to write */
+	HF_TAKES_REVERT = 1 << 11,
 };
 
 struct hf_command {
@@ -58,6 +75,8 @@ struct hf_command {
 	const char *example_says; /* what the example answers */
 	/* ret  caller frees with hf_result_free */
 	struct hf_err *(*ask)(struct hf_session *s, const struct hf_args *args, const void **ret);
+	/* What an answer ends with, where that is not 0: a refusal is an answer, too. NULL: 0. */
+	int (*exit_code)(const void *result);
 };
 
 #define HF_COMMAND_DECLARE(name) extern const struct hf_command hf_command_##name;
@@ -69,6 +88,10 @@ extern const size_t hf_commands_n;
 
 /* NULL: there is none of this name. */
 const struct hf_command *hf_command_find(const char *name);
+/* The same for the first words of a line: names may be of two words ("patch plan"). *ret_used: how many they were. */
+const struct hf_command *hf_command_find_words(const char *const *words, size_t n, size_t *ret_used);
+/* The word is the first of such names. */
+bool hf_command_has_seconds(const char *word);
 /* The command that was probably meant; NULL: none is near. */
 const struct hf_command *hf_command_nearest(const char *name);
 

@@ -1,5 +1,23 @@
 #include "cli.h"
 
+static void add_commands(struct hf_str *ret, const char *group)
+{
+	for (size_t i = 0; i < hf_commands_n; i++) {
+		const struct hf_command *c = hf_commands[i];
+		bool second = strchr(c->name, ' ') != NULL;
+
+		if (group && (strncmp(c->name, group, strlen(group)) != 0 || c->name[strlen(group)] != ' '))
+			continue;
+		hf_str_addf(ret, "  %-*s %-16s %s\n", second ? 14 : 10, c->name, c->words, c->summary);
+	}
+}
+
+static void add_group(struct hf_str *ret, const char *group)
+{
+	add_commands(ret, group);
+	hf_str_addf(ret, "\n'holdfast help %s COMMAND' tells more.\n", group);
+}
+
 static void add_all(struct hf_str *ret, bool held)
 {
 	hf_str_add(ret, "holdfast " HF_VERSION ": what holds the memory of a process\n\n");
@@ -11,9 +29,7 @@ static void add_all(struct hf_str *ret, bool held)
 				"  holdfast COMMAND -p PID ...      a question to it (or to a core: -c CORE "
 				"[-e EXE])\n\n");
 	hf_str_add(ret, "commands\n");
-	for (size_t i = 0; i < hf_commands_n; i++)
-		hf_str_addf(ret, "  %-10s %-16s %s\n", hf_commands[i]->name, hf_commands[i]->words,
-			    hf_commands[i]->summary);
+	add_commands(ret, NULL);
 	hf_str_add(ret, "\noptions\n");
 	hf_cli_add_options(ret, 0, held);
 	hf_cli_add_options(ret, ~0u, held);
@@ -45,8 +61,12 @@ static void add_example(struct hf_str *ret, const char *example, bool held)
 	hf_str_addn(ret, example, (size_t)(end - example));
 }
 
-void hf_cli_add_help(struct hf_str *ret, const struct hf_command *command, bool held)
+void hf_cli_add_help(struct hf_str *ret, const struct hf_command *command, const char *group, bool held)
 {
+	if (group) {
+		add_group(ret, group);
+		return;
+	}
 	if (!command) {
 		add_all(ret, held);
 		return;

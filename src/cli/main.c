@@ -44,7 +44,7 @@ static struct hf_err *render(const struct hf_cli *cli, const struct hf_session *
 
 /* One question, from the opening of the target to the text of the answer. The session is closed, and the target runs
  * on, before a word of it is written: a reader who is slow keeps nobody stopped. */
-static struct hf_err *answer(const struct hf_cli *cli, char **ret)
+static struct hf_err *answer(const struct hf_cli *cli, char **ret, int *ret_exit)
 {
 	_cleanup_(close_session) struct hf_session *s = NULL;
 	_cleanup_(free_result) const void *result = NULL;
@@ -53,10 +53,11 @@ static struct hf_err *answer(const struct hf_cli *cli, char **ret)
 			 : hf_session_open_pid(cli->pid, &cli->options, &s));
 	HF_TRY(cli->command->ask(s, &cli->args, &result));
 	HF_TRY(hf_interrupt_check());
+	*ret_exit = cli->command->exit_code ? cli->command->exit_code(result) : 0;
 	return render(cli, s, result, ret);
 }
 
-static struct hf_err *run(int argc, char **argv, bool *ret_broken)
+static struct hf_err *run(int argc, char **argv, bool *ret_broken, int *ret_exit)
 {
 	_cleanup_(free_text) char *text = NULL;
 	struct hf_str help = {0};
@@ -68,7 +69,7 @@ static struct hf_err *run(int argc, char **argv, bool *ret_broken)
 		if (cli.version)
 			hf_str_add(&help, "holdfast " HF_VERSION "\n");
 		else
-			hf_cli_add_help(&help, cli.command, false);
+			hf_cli_add_help(&help, cli.command, cli.group, false);
 		err = hf_str_check(&help);
 		if (!err)
 			err = hf_cli_write(hf_str_get(&help), ret_broken);
@@ -76,7 +77,7 @@ static struct hf_err *run(int argc, char **argv, bool *ret_broken)
 		return err;
 	}
 	hf_cli_progress_start();
-	err = answer(&cli, &text);
+	err = answer(&cli, &text, ret_exit);
 	hf_cli_progress_clear();
 	HF_TRY(err);
 	return hf_cli_write(text, ret_broken);
@@ -96,10 +97,11 @@ int main(int argc, char **argv)
 {
 	_cleanup_(hf_err_destroy_p) struct hf_err *err = NULL;
 	bool broken = false;
+	int exit_code = 0;
 
 	hf_cli_guard_descriptors();
 	hf_cli_catch_signals();
-	err = run(argc, argv, &broken);
+	err = run(argc, argv, &broken, &exit_code);
 	if (err)
 		say(err);
 	if (broken) {
@@ -107,5 +109,5 @@ int main(int argc, char **argv)
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
-	return hf_err_exit_code(err);
+	return err ? hf_err_exit_code(err) : exit_code;
 }

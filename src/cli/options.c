@@ -28,6 +28,22 @@
 	X(FORMAT, "format", 0, "FORMAT", HF_TAKES_FORMAT, "of the file: pprof (default)")                    \
 	X(PROFILE, "profile", 0, "KIND", HF_TAKES_PROFILE,                                                   \
 	  "of what: retained (default), goroutine or alloc")                                                 \
+	X(POOL, "pool", 0, "POOL", HF_TAKES_PATCH, "the pool: its name as in pools, or its address")         \
+	X(TO, "to", 0, "CTOR", HF_TAKES_PATCH, "the new constructor: FUNCTION, FILE.so:FUNCTION, closure:N") \
+	X(PLAN, "plan", 0, "PLAN", HF_TAKES_PATCH, "a plan that was saved, instead of --pool and --to")      \
+	X(CPU_MAX, "cpu-max", 0, "MS", HF_TAKES_PATCH, "processor time that a dry run may take (default 5)") \
+	X(ALLOC_MAX, "alloc-max", 0, "SIZE", HF_TAKES_PATCH, "that it may allocate (default 1K)")            \
+	X(HOLD_MAX, "hold-max", 0, "MS", HF_TAKES_PATCH,                                                     \
+	  "that the process may stand still for a dry run (default 10)")                                     \
+	X(STRICT, "strict", 0, NULL, HF_TAKES_PATCH, "refuse what reads variables that can change")          \
+	X(EXPERT, "expert", 0, NULL, HF_TAKES_PATCH, "allow nil, and code that is made for it")              \
+	X(YES, "yes", 0, NULL, HF_TAKES_APPLY, "do it, without a question")                                  \
+	X(INCONCLUSIVE, "accept-inconclusive", 0, NULL, HF_TAKES_APPLY,                                      \
+	  "do it where the dry run came to no end, too")                                                     \
+	X(ALL, "all", 0, NULL, HF_TAKES_REVERT, "all patches of the process")                                \
+	X(EXPIRED, "expired", 0, NULL, HF_TAKES_REVERT, "those whose time is over")                          \
+	X(POOL_FILE, "pool-file", 0, "FILE", 0,                                                              \
+	  "JSON on pools of the program's own (docs/howto/pool-file.md)")                                    \
 	X(JSON, "json", 0, NULL, 0, "one JSON object instead of text")                                       \
 	X(VALUES, "show-values", 0, NULL, 0, "show the contents of strings and bytes")                       \
 	X(REDACT, "redact", 0, NULL, 0, "leave map keys out of chains")                                      \
@@ -178,11 +194,81 @@ static struct hf_err *parse_min(const char *text, struct hf_args *args)
 	return hf_err(HF_USAGE, "--min takes a size (4096, 64K, 1.5MiB) or a share (0.5%%), not '%s'", text);
 }
 
+/* A size, in the words of parse_min; no share. */
+static struct hf_err *parse_size(const char *option, const char *text, uint64_t *ret)
+{
+	struct hf_args args = {0};
+
+	if (strchr(text, '%') || hf_err_ignore(parse_min(text, &args)))
+		return hf_err(HF_USAGE, "%s takes a size (512, 4K, 1.5MiB), not '%s'", option, text);
+	*ret = args.min_bytes;
+	return NULL;
+}
+
+/* Milliseconds, to microseconds. */
+static struct hf_err *parse_ms(const char *option, const char *text, uint64_t max_ms, uint64_t *ret)
+{
+	uint64_t millionths;
+	const char *end = parse_millionths(text, &millionths);
+
+	if (!end || *end || millionths < 1000 || millionths > max_ms * 1000000)
+		return hf_err(HF_USAGE, "%s takes milliseconds up to %" PRIu64 ", not '%s'", option, max_ms,
+			      text);
+	*ret = millionths / 1000;
+	return NULL;
+}
+
+static struct hf_err *set_patch_option(struct hf_cli *cli, enum option_id id, const char *text)
+{
+	struct hf_patch_options *patch = &cli->args.patch;
+
+	switch (id) {
+	case OPTION_POOL:
+		patch->pool = text;
+		break;
+	case OPTION_TO:
+		patch->to = text;
+		break;
+	case OPTION_PLAN:
+		patch->plan = text;
+		break;
+	case OPTION_CPU_MAX:
+		return parse_ms("--cpu-max", text, 1000, &patch->cpu_us);
+	case OPTION_ALLOC_MAX:
+		return parse_size("--alloc-max", text, &patch->alloc_bytes);
+	case OPTION_HOLD_MAX:
+		return parse_ms("--hold-max", text, 1000, &patch->hold_us);
+	case OPTION_STRICT:
+		patch->strict = true;
+		break;
+	case OPTION_EXPERT:
+		patch->expert = true;
+		break;
+	case OPTION_YES:
+		cli->args.yes = true;
+		break;
+	case OPTION_INCONCLUSIVE:
+		patch->accept_inconclusive = true;
+		break;
+	case OPTION_ALL:
+		patch->all = true;
+		break;
+	case OPTION_EXPIRED:
+		patch->expired = true;
+		break;
+	default:
+		break;
+	}
+	return NULL;
+}
+
 static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const char *text)
 {
 	uint64_t n = 0;
 
 	switch (id) {
+	case OPTION_POOL ... OPTION_EXPIRED:
+		return set_patch_option(cli, id, text);
 	case OPTION_PID:
 		HF_TRY(parse_number("-p", text, 1, INT_MAX, &n));
 		cli->pid = (int)n;
@@ -219,6 +305,9 @@ static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const ch
 		return parse_format(text, &cli->args.format);
 	case OPTION_PROFILE:
 		return parse_profile(text, &cli->args.profile);
+	case OPTION_POOL_FILE:
+		cli->options.pool_file = text;
+		break;
 	case OPTION_JSON:
 		cli->json = true;
 		break;
@@ -308,6 +397,9 @@ static struct hf_err *unknown_command(const char *word)
 
 	if (isdigit((unsigned char)*word) && !word[strspn(word, "0123456789")])
 		return hf_err(HF_USAGE, "there is no command '%s'; a process is named by -p %s", word, word);
+	if (hf_command_has_seconds(word))
+		return hf_err(HF_USAGE, "'%s' takes a second word that says what to do ('holdfast help %s')",
+			      word, word);
 	if (nearest)
 		return hf_err(HF_USAGE, "there is no command '%s'; did you mean '%s'?", word, nearest->name);
 	return hf_err(HF_USAGE, "there is no command '%s'; 'holdfast --help' lists them", word);
@@ -324,12 +416,16 @@ static struct hf_err *parse_words(int argc, char **argv, struct hf_cli *cli)
 		words++;
 		n--;
 	}
-	if (n) {
-		cli->command = hf_command_find(words[0]);
+	if (cli->help && n == 1 && hf_command_has_seconds(words[0])) {
+		cli->group = words[0];
+	} else if (n) {
+		size_t used = 1;
+
+		cli->command = hf_command_find_words(words, n, &used);
 		if (!cli->command)
 			return unknown_command(words[0]);
-		cli->args.words = words + 1;
-		cli->args.words_n = n - 1;
+		cli->args.words = words + used;
+		cli->args.words_n = n - used;
 	}
 	return NULL;
 }
@@ -385,7 +481,10 @@ struct hf_err *hf_cli_parse(int argc, char **argv, bool held, struct hf_cli *ret
 	struct hf_cli cli = {
 		.args = {.limit = HF_LIMIT_DEFAULT,
 			 .min_bytes = HF_UNKNOWN,
-			 .min_share = HF_MIN_SHARE_DEFAULT},
+			 .min_share = HF_MIN_SHARE_DEFAULT,
+			 .patch = {.size = sizeof(struct hf_patch_options), .alloc_bytes = HF_UNKNOWN},
+			 .held = held,
+			 .leave = held ? "allow it in the debugger" : NULL},
 		.options = {.size = sizeof(struct hf_options)},
 	};
 

@@ -15,12 +15,12 @@ bool hf_command_at(size_t i, struct hf_command_info *ret)
 	return true;
 }
 
-static struct hf_err *take_help(const struct hf_command *command, char **ret)
+static struct hf_err *take_help(const struct hf_command *command, const char *group, char **ret)
 {
 	struct hf_str help = {0};
 	struct hf_err *err;
 
-	hf_cli_add_help(&help, command, true);
+	hf_cli_add_help(&help, command, group, true);
 	err = hf_str_check(&help);
 	if (err)
 		hf_str_deinit(&help);
@@ -33,9 +33,11 @@ struct hf_err *hf_command_help(const char *name, char **ret)
 {
 	const struct hf_command *command = name ? hf_command_find(name) : NULL;
 
+	if (name && !command && hf_command_has_seconds(name))
+		return take_help(NULL, name, ret);
 	if (name && !command)
 		return hf_err(HF_USAGE, "there is no command '%s'; 'holdfast help' lists them", name);
-	return take_help(command, ret);
+	return take_help(command, NULL, ret);
 }
 
 void hf_question_free(struct hf_question *q)
@@ -105,6 +107,22 @@ struct hf_err *hf_question_set_word(struct hf_question *q, size_t i, const char 
 	return NULL;
 }
 
+const char *hf_question_command(const struct hf_question *q)
+{
+	return q->cli.command ? q->cli.command->name : "";
+}
+
+struct hf_err *hf_question_allow_write(struct hf_question *q, bool allow, const char *how)
+{
+	const char *copy = hf_arena_strndup(&q->words, how, strlen(how));
+
+	if (!copy)
+		return hf_err_nomem();
+	q->cli.args.allow_write = allow;
+	q->cli.args.leave = copy;
+	return NULL;
+}
+
 bool hf_question_is_help(const struct hf_question *q)
 {
 	return q->cli.help || q->cli.version;
@@ -124,7 +142,7 @@ struct hf_err *hf_question_ask(const struct hf_question *q, struct hf_session *s
 		return *ret ? NULL : hf_err_nomem();
 	}
 	if (q->cli.help)
-		return take_help(command, ret);
+		return take_help(command, q->cli.group, ret);
 	if (!s)
 		return hf_err(HF_USAGE, "'%s' is asked of no session", command->name);
 	if (options)

@@ -128,6 +128,7 @@ static void begin_row(struct hf_pool_work *w, const struct named *named)
 		.held_by = "",
 		.constructor = "",
 		.makes = "",
+		.problem = "",
 		.items = HF_UNKNOWN,
 		.used_bytes = HF_UNKNOWN,
 		.out = HF_UNKNOWN,

@@ -1,6 +1,8 @@
 /* pools: what waits in them, what that retains, who has what is out. */
 #include "pools.h"
 
+#include "../runtime/described.h"
+
 #include <stdlib.h>
 
 static int compare_rows(const void *a, const void *b)
@@ -68,15 +70,54 @@ static struct hf_err *fill_in(struct hf_pool_work *w)
 	return NULL;
 }
 
+static struct hf_err *describe(const void *result, const struct hf_described_pool *p, struct hf_pool_row *ret)
+{
+	struct hf_pool_type *type = hf_result_alloc(result, 1, sizeof(*type));
+
+	if (!type)
+		return hf_err_nomem();
+	*ret = (struct hf_pool_row){
+		.kind = HF_POOL_DESCRIBED,
+		.name = hf_result_str(result, p->name),
+		.count = 1,
+		.addr = p->addr,
+		.parent = "",
+		.held_by = "",
+		.constructor = hf_result_str(result, p->constructor_name),
+		.constructor_addr = p->constructor,
+		.makes = hf_result_str(result, p->item_type),
+		.items = p->used - p->idle,
+		.used_bytes = (p->used - p->idle) * p->object_size,
+		.idle = p->idle,
+		.in_shared = p->idle,
+		.idle_bytes = p->idle * p->object_size,
+		.own_bytes = p->slab_bytes - p->used * p->object_size,
+		.out = HF_UNKNOWN,
+		.out_bytes = HF_UNKNOWN,
+		.object_size = p->object_size,
+		.slabs = p->slabs,
+		.slots = p->slots,
+		.slab_bytes = p->slab_bytes,
+		.problem = hf_result_str(result, p->problem),
+	};
+	if (!p->idle)
+		return NULL;
+	ret->median_bytes = ret->p99_bytes = ret->largest_bytes = ret->largest_size = p->object_size;
+	*type = (struct hf_pool_type){ret->makes, p->idle, ret->idle_bytes};
+	ret->types = type;
+	ret->types_n = *ret->makes ? 1 : 0;
+	return NULL;
+}
+
 static void total(const struct hf_pool_work *w, size_t limit, struct hf_pools_answer *ret)
 {
 	ret->rows = w->rows;
 	ret->n = limit ? hf_min(limit, (size_t)w->rows_n) : w->rows_n;
-	ret->total_pools = w->list.pools_n;
-	ret->total_idle = w->list.items_n;
 	ret->total_idle_bytes = ret->shared_bytes = w->shared_bytes;
-	ret->live_bytes = hf_session_live_bytes(w->s);
+	ret->live_bytes = w->s->loaded ? hf_session_live_bytes(w->s) : 0;
 	for (size_t i = 0; i < w->rows_n; i++) {
+		ret->total_pools += w->rows[i].count;
+		ret->total_idle += w->rows[i].idle;
 		ret->total_idle_bytes += w->rows[i].idle_bytes;
 		ret->left_out += i >= ret->n;
 		ret->left_out_bytes += i >= ret->n ? w->rows[i].idle_bytes : 0;
@@ -95,9 +136,23 @@ static struct hf_err *ask(struct hf_pool_work *w)
 	HF_TRY(part(w));
 	HF_TRY(hf_pools_sum(w));
 	HF_TRY(hf_pools_find_out(w));
-	HF_TRY(fill_in(w));
+	return fill_in(w);
+}
+
+static struct hf_err *add_described(struct hf_pool_work *w)
+{
+	const struct hf_described_pool *list;
+	size_t n = w->s->described ? hf_described_pools(w->s->described, &list) : 0;
+	struct hf_pool_row *rows =
+		hf_result_alloc(w->result, hf_max(w->rows_n + n, (size_t)1), sizeof(*rows));
+
+	if (!rows)
+		return hf_err_nomem();
 	if (w->rows_n)
-		qsort(w->rows, w->rows_n, sizeof(*w->rows), compare_rows);
+		memcpy(rows, w->rows, w->rows_n * sizeof(*rows));
+	w->rows = rows;
+	for (size_t i = 0; i < n; i++)
+		HF_TRY(describe(w->result, &list[i], &w->rows[w->rows_n++]));
 	return NULL;
 }
 
@@ -107,12 +162,17 @@ struct hf_err *hf_pools(struct hf_session *s, size_t limit, const struct hf_pool
 	struct hf_pool_work w = {.s = s};
 	struct hf_err *err;
 
-	HF_TRY(hf_session_type(s));
+	HF_TRY(hf_session_load_pools(s));
+	if (s->loaded)
+		HF_TRY(hf_session_type(s));
 	HF_TRY(hf_result_new(sizeof(*result), &result));
 	w.result = result;
-	err = ask(&w);
-	if (!err)
+	err = s->loaded ? ask(&w) : NULL;
+	err = err ? err : add_described(&w);
+	if (!err) {
+		qsort(w.rows, w.rows_n, sizeof(*w.rows), compare_rows);
 		total(&w, limit, result);
+	}
 	hf_free(w.row_of_pool);
 	hf_free(w.row_of_item);
 	hf_free(w.closed);

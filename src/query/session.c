@@ -3,6 +3,7 @@
 #include "leaked.h"
 
 #include "../base/workers.h"
+#include "../runtime/described.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -100,8 +101,11 @@ static struct hf_err *session_new(struct hf_err *open_err, struct hf_target *t,
 		return hf_err_nomem();
 	}
 	s->t = t;
-	if (options)
+	if (options) {
 		memcpy(&s->options, options, hf_min(options->size, sizeof(s->options)));
+		s->options.pool_file = NULL;
+		hf_session_set_options(s, options); /* takes a copy of what is pointed to */
+	}
 	if (s->options.workers)
 		hf_workers_set(s->options.workers);
 	*ret = s;
@@ -138,6 +142,26 @@ struct hf_err *hf_session_open_host(const struct hf_host *host, const struct hf_
 	return NULL;
 }
 
+static void drop_described(struct hf_session *s)
+{
+	hf_described_close(take_ptr(s->described));
+	s->described_taken = false;
+}
+
+/* Our own copy; "" where memory is out, which is then said of the file. */
+static const char *set_pool_file(struct hf_session *s, const char *path)
+{
+	const char *before = s->options.pool_file, *copy;
+
+	if (path && before && !strcmp(path, before))
+		return before;
+	drop_described(s);
+	copy = path ? hf_strdup(path) : NULL;
+	s->pool_file_lost = path && !copy;
+	hf_free((char *)before);
+	return copy;
+}
+
 void hf_session_set_options(struct hf_session *s, const struct hf_options *options)
 {
 	struct hf_options set = {.size = sizeof(set)};
@@ -146,6 +170,7 @@ void hf_session_set_options(struct hf_session *s, const struct hf_options *optio
 	set.size = sizeof(set);
 	set.debuginfod = s->options.debuginfod;
 	set.workers = s->options.workers;
+	set.pool_file = set_pool_file(s, set.pool_file);
 	s->options = set;
 }
 
@@ -156,6 +181,7 @@ void hf_session_close(struct hf_session *s)
 	hf_session_free_dominators(s);
 	hf_session_free_leaks(s);
 	hf_graph_destroy(s->graph);
+	hf_described_close(s->described);
 	if (s->rt)
 		s->rt->ops->close(s->rt);
 	hf_syms_close(s->syms);
@@ -164,6 +190,7 @@ void hf_session_close(struct hf_session *s)
 	hf_free(s->nearest);
 	hf_free(s->warnings);
 	hf_free(s->exe);
+	hf_free((char *)s->options.pool_file);
 	hf_free(s);
 }
 
@@ -236,6 +263,8 @@ static struct hf_err *open_runtime(struct hf_session *s)
 	const struct hf_runtime_ops *const *list;
 	size_t n = hf_runtimes(&list);
 
+	if (s->rt)
+		return NULL;
 	HF_TRY(hf_session_open_syms(s));
 	for (size_t i = 0; i < n; i++) {
 		bool here = false;
@@ -244,22 +273,65 @@ static struct hf_err *open_runtime(struct hf_session *s)
 		if (here)
 			return list[i]->open(s->t, s->syms, &s->rt);
 	}
-	return hf_err(HF_TARGET, "%s is not a Go program; it looks like %s, which this version does not read",
-		      s->t->label, looks_like(s->t));
+	return NULL;
 }
 
-static struct hf_err *capture(struct hf_session *s)
+static struct hf_err *no_runtime(const struct hf_session *s, bool pools)
 {
-	struct hf_err *err;
+	return hf_err(HF_TARGET,
+		      "%s is not a Go program; it looks like %s, which this version does not read%s",
+		      s->t->label, looks_like(s->t),
+		      pools ? ", but for pools that a file describes: --pool-file FILE" : "");
+}
 
-	s->rt->heads = s->heads;
-	s->rt->values_max = hf_max(s->values_max, s->options.show_values ? (uint64_t)VALUES_MAX : 0);
-	err = s->rt->ops->prepare && s->t->ops->stop ? s->rt->ops->prepare(s->rt) : NULL;
+struct hf_err *hf_session_open_runtime(struct hf_session *s)
+{
+	HF_TRY(open_runtime(s));
+	return s->rt ? NULL : no_runtime(s, true);
+}
+
+struct hf_err *hf_session_open_described(struct hf_session *s)
+{
+	if (s->pool_file_lost)
+		return hf_err_nomem();
+	if (s->described || !s->options.pool_file)
+		return NULL;
+	HF_TRY(hf_session_open_syms(s));
+	return hf_described_open(s->t, s->syms, s->options.pool_file, &s->described);
+}
+
+/* What is found out while the target runs only makes the pause shorter. */
+static struct hf_err *prepare(struct hf_session *s)
+{
+	struct hf_err *err = NULL;
+
+	if (!s->t->ops->stop)
+		return NULL;
+	if (s->rt && s->rt->ops->prepare)
+		err = s->rt->ops->prepare(s->rt);
+	if (!err && s->described && !s->rt)
+		err = hf_described_prepare(s->described);
 	if (hf_err_code(err) == HF_INTERRUPTED || hf_err_code(err) == HF_NOMEM)
 		return err;
 	hf_err_ignore(err);
+	return NULL;
+}
+
+/* Of a runtime, of described pools, or of both, in one stop. */
+static struct hf_err *capture(struct hf_session *s)
+{
+	struct hf_err *err = NULL;
+
+	if (s->rt) {
+		s->rt->heads = s->heads;
+		s->rt->values_max = hf_max(s->values_max, s->options.show_values ? (uint64_t)VALUES_MAX : 0);
+	}
+	HF_TRY(prepare(s));
 	HF_TRY(hf_target_stop(s->t));
-	err = s->rt->ops->capture(s->rt);
+	if (s->rt)
+		err = s->rt->ops->capture(s->rt);
+	if (!err && s->described)
+		err = hf_described_capture(s->described);
 	hf_target_resume(s->t);
 	return err;
 }
@@ -322,21 +394,60 @@ static struct hf_err *mark(struct hf_session *s)
 	return NULL;
 }
 
-struct hf_err *hf_session_load(struct hf_session *s)
+static struct hf_err *load_graph(struct hf_session *s)
 {
 	uint32_t blocks;
 
-	if (s->loaded)
-		return NULL;
-	if (s->rt)
-		return hf_err(HF_TARGET, "an earlier question failed: open the target again");
-	HF_TRY(open_runtime(s));
-	HF_TRY(capture(s));
 	HF_TRY(s->rt->ops->walk(s->rt, &blocks));
 	HF_TRY(build_graph(s, blocks));
 	HF_TRY(mark(s));
 	s->loaded = true;
 	return NULL;
+}
+
+static struct hf_err *walk_described(struct hf_session *s)
+{
+	if (s->described)
+		HF_TRY(hf_described_walk(s->described));
+	s->described_taken = s->described;
+	return NULL;
+}
+
+/* pools: described ones will do. */
+static struct hf_err *load(struct hf_session *s, bool pools)
+{
+	if (s->loaded || (pools && s->described_taken))
+		return NULL;
+	if (s->tried)
+		return hf_err(HF_TARGET, "an earlier question failed: open the target again");
+	HF_TRY(open_runtime(s));
+	s->tried = s->rt; /* without one, another question or file may still do */
+	if (!s->rt && !(pools && s->options.pool_file))
+		return no_runtime(s, pools);
+	HF_TRY(hf_session_open_described(s));
+	HF_TRY(capture(s));
+	if (s->rt)
+		HF_TRY(load_graph(s));
+	return walk_described(s);
+}
+
+struct hf_err *hf_session_load(struct hf_session *s)
+{
+	return load(s, false);
+}
+
+struct hf_err *hf_session_load_pools(struct hf_session *s)
+{
+	HF_TRY(load(s, true));
+	if (s->described_taken || !s->options.pool_file)
+		return NULL;
+	/* The file came after the load: a target that stands still can be read as before. */
+	if (s->t->pause.stops)
+		return hf_err(HF_STALE, "%s was stopped before this file of pools was given: open it again",
+			      s->t->label);
+	HF_TRY(hf_session_open_described(s));
+	HF_TRY(hf_described_capture(s->described));
+	return walk_described(s);
 }
 
 struct hf_err *hf_session_type(struct hf_session *s)

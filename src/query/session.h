@@ -10,6 +10,7 @@
 #include "../target/facts.h"
 #include "../target/target.h"
 
+struct hf_described;
 struct hf_dominators;
 struct hf_holders;
 struct hf_leaks;
@@ -19,8 +20,13 @@ struct hf_session {
 	struct hf_syms *syms;
 	struct hf_runtime *rt;
 	struct hf_graph *graph;
-	struct hf_options options;
-	bool loaded; /* captured, walked and marked */
+	struct hf_options options; /* pool_file is ours */
+	/* The pools of options.pool_file, NULL where none is given: opened, and captured and walked. */
+	struct hf_described *described;
+	bool described_taken;
+	bool pool_file_lost; /* memory was out for its name */
+	bool tried;          /* to load it */
+	bool loaded;         /* captured, walked and marked */
 	bool typed;
 	/* What the question needs of blocks without pointers, where not yet loaded: all of those up to this size; the start of
 	 * large ones. */
@@ -40,8 +46,15 @@ struct hf_session {
 
 /* Opens the symbols; once. The target is not stopped. */
 struct hf_err *hf_session_open_syms(struct hf_session *s) HF_CHECKED;
+/* And finds the runtime, from files; once. Errors: TARGET (no runtime that we know), UNSUPPORTED */
+struct hf_err *hf_session_open_runtime(struct hf_session *s) HF_CHECKED;
 /* Stops, captures, resumes, walks and marks; once. Errors: of all of these; TARGET (no runtime that we know). */
 struct hf_err *hf_session_load(struct hf_session *s) HF_CHECKED;
+/* Finds the pools that options.pool_file describes, where there is one; once for each file. The target is not stopped. */
+struct hf_err *hf_session_open_described(struct hf_session *s) HF_CHECKED;
+/* As load; but a program of no runtime that we know will do where pools are described: `loaded` then stays false.
+ * Errors: STALE (it was stopped before, for a question without this file), too. */
+struct hf_err *hf_session_load_pools(struct hf_session *s) HF_CHECKED;
 /* And finds types for all blocks; once. */
 struct hf_err *hf_session_type(struct hf_session *s) HF_CHECKED;
 /* And the nearest root of each live block; once. Cost: 8 bytes a block, every edge once. */

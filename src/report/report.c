@@ -25,6 +25,12 @@ static const struct {
 	{"snap", hf_text_snap, hf_json_snap},
 	{"export", hf_text_export, hf_json_export},
 	{"page", hf_text_page, hf_json_page},
+	{"patch plan", hf_text_patch_plan, hf_json_patch_plan},
+	{"patch vet", hf_text_patch_vet, hf_json_patch_vet},
+	{"patch dry-run", hf_text_patch_dry_run, hf_json_patch_dry_run},
+	{"patch apply", hf_text_patch_states, hf_json_patch_states},
+	{"patch status", hf_text_patch_states, hf_json_patch_states},
+	{"patch revert", hf_text_patch_states, hf_json_patch_states},
 };
 
 /* What every answer ends with: what it lacks, and what it cost the target. */

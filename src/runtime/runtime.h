@@ -13,6 +13,7 @@
 #include "../sym/sym.h"
 #include "../target/target.h"
 
+struct hf_ctor_slot; /* callee.h */
 struct hf_runtime;
 
 /* In the order in which chains of one length prefer them. */
@@ -364,6 +365,9 @@ struct hf_runtime_ops {
 	 * to it. owner stays empty where the pool is an object of its own: then it is named by what leads to that. */
 	struct hf_err *(*pool_name)(struct hf_runtime *rt, uint32_t pool, struct hf_str *owner,
 				    struct hf_str *path);
+	/* Where a pool of that list keeps its constructor, as the capture saw it; its name is left to the caller. NULL: pools
+	 * of this runtime keep none that can be replaced. Errors: FAULT, STALE (its memory was not captured) */
+	struct hf_err *(*ctor_slot)(struct hf_runtime *rt, uint32_t pool, struct hf_ctor_slot *ret);
 
 	struct hf_err *(*stats)(struct hf_runtime *rt, struct hf_runtime_stats *ret);
 	void (*close)(struct hf_runtime *rt);

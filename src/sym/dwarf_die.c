@@ -192,20 +192,13 @@ static bool read_op(struct bytes *b, Dwarf_Op *ret)
 	return !b->failed;
 }
 
-/* An index into .debug_addr, without libdw's notion of the attribute's form. */
+/* An index into .debug_addr; libdw asks the attribute for nothing but its unit. */
 static bool resolve_addrx(Dwarf_Attribute *location, Dwarf_Op *op)
 {
-	Dwarf_Attribute a = *location;
+	Dwarf_Attribute a;
 	Dwarf_Addr addr;
-	uint8_t index[4];
 
-	if (op->number > UINT32_MAX)
-		return false;
-	for (unsigned i = 0; i < sizeof(index); i++)
-		index[i] = (uint8_t)(op->number >> (8 * i));
-	a.form = DW_FORM_addrx4;
-	a.valp = index;
-	if (dwarf_formaddr(&a, &addr))
+	if (dwarf_getlocation_attr(location, op, &a) || dwarf_formaddr(&a, &addr))
 		return false;
 	*op = (Dwarf_Op){.atom = DW_OP_addr, .number = addr};
 	return true;

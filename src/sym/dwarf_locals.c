@@ -122,30 +122,37 @@ static struct hf_err *report_everywhere(struct walk *w, struct hf_local *local, 
 	return NULL;
 }
 
-static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die)
+/* Go's results are parameters with a flag. */
+static bool is_result(Dwarf_Die *die)
+{
+	Dwarf_Attribute a;
+	bool flag;
+
+	return dwarf_attr_integrate(die, DW_AT_variable_parameter, &a) && !dwarf_formflag(&a, &flag) && flag;
+}
+
+static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die, bool inlined)
 {
 	const char *name = hf_die_name(w->d, die);
 	struct hf_local local = {.name = name ? name : "",
 				 .decl_order = w->order++,
 				 .closure_offset = -1,
+				 .inlined = inlined,
 				 .is_parameter = dwarf_tag(die) == DW_TAG_formal_parameter};
 	Dwarf_Op room[OPS_MAX], *ops;
 	Dwarf_Attribute location;
 	Dwarf_Die type;
 	uint64_t closure;
-	Dwarf_Attribute returns;
 	bool placed = false, has_location;
 	size_t n;
 
 	if (hf_die_uint(die, HF_AT_GO_CLOSURE_OFFSET, &closure) && closure <= UINT32_MAX)
 		local.closure_offset = (int64_t)closure;
+	local.is_result = local.is_parameter && is_result(die);
 	if (hf_die_type(w->d, die, DW_AT_type, &type))
 		local.type = hf_type_id(w->s, hf_die_key(w->d, &type));
 	if (!hf_die_uint(die, DW_AT_decl_line, &local.line))
 		local.line = 0;
-	if (local.is_parameter && dwarf_attr_integrate(die, DW_AT_variable_parameter, &returns) &&
-	    dwarf_formflag(&returns, &local.is_result))
-		local.is_result = false;
 	has_location = dwarf_attr_integrate(die, DW_AT_location, &location);
 	if (has_location && w->everywhere)
 		HF_TRY(report_everywhere(w, &local, &location, &placed));
@@ -162,22 +169,24 @@ static struct hf_err *visit_variable(struct walk *w, Dwarf_Die *die)
 static struct hf_err *visit_scopes(struct walk *w, Dwarf_Die *function)
 {
 	Dwarf_Die stack[HF_CHAIN_MAX * 2];
+	bool below[HF_LEN(stack)] = {false}; /* these are not the function's own, but of a scope in it */
 	size_t depth = 1, budget = HF_DIES_MAX;
 
 	if (dwarf_child(function, &stack[0]))
 		return NULL;
 	while (depth && --budget) {
 		Dwarf_Die die = stack[depth - 1];
+		bool is_below = below[depth - 1];
 		int tag = dwarf_tag(&die);
 
 		if (!hf_die_next(&stack[depth - 1]))
 			depth--;
 		if (tag == DW_TAG_variable || tag == DW_TAG_formal_parameter)
-			HF_TRY(visit_variable(w, &die));
+			HF_TRY(visit_variable(w, &die, is_below));
 		else if ((tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine) &&
 			 depth < HF_LEN(stack) && (w->everywhere || dwarf_haspc(&die, w->pc) > 0) &&
 			 !dwarf_child(&die, &stack[depth]))
-			depth++;
+			below[depth++] = true;
 	}
 	return NULL;
 }

@@ -26,7 +26,7 @@ struct hf_elf_segment { /* PT_LOAD */
 struct hf_elf_symbol {
 	const char *name;
 	uint64_t addr, size;
-	bool is_function, is_object;
+	bool is_function, is_object, is_ifunc;
 };
 
 struct hf_elf_symtab; /* symtab.c */
@@ -71,6 +71,8 @@ bool hf_elf_debuglink(const struct hf_elf *elf, const char **ret_name, uint32_t 
 /* .symtab where there is one, else .dynsym. False: absent, or memory is out. */
 bool hf_elf_find_symbol(struct hf_elf *elf, const char *name, struct hf_elf_symbol *ret);
 bool hf_elf_symbol_at(struct hf_elf *elf, uint64_t addr, struct hf_elf_symbol *ret);
+/* By index from 0, ascending by address. False: past the end. */
+bool hf_elf_symbol_get(struct hf_elf *elf, size_t index, struct hf_elf_symbol *ret);
 bool hf_elf_has_symtab(const struct hf_elf *elf);
 void hf_elf_symtab_destroy(struct hf_elf_symtab *symtab); /* takes NULL */
 

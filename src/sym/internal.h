@@ -44,6 +44,9 @@ struct hf_dwarf *hf_dwarf_each(struct hf_syms *s, size_t *i);
 /* types.c */
 uint32_t hf_type_id(struct hf_syms *s,
 		    uint64_t key); /* of a DIE, given on first sight; 0: key 0, or memory is out */
+/* dwarf_prototypes.c: of a subroutine's type, or of the function at a file address. */
+bool hf_dwarf_prototype(struct hf_syms *s, struct hf_dwarf *d, uint64_t key, struct hf_prototype *ret);
+bool hf_dwarf_prototype_at(struct hf_syms *s, struct hf_dwarf *d, uint64_t pc, struct hf_prototype *ret);
 /* dwarf_types.c: in the arena; NULL where memory is out or the DIE is no type. *ret_rtype: as DWARF has it, 0 none. */
 struct hf_type *hf_type_decode(struct hf_syms *s, struct hf_dwarf *d, uint64_t key, uint64_t *ret_rtype);
 

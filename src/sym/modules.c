@@ -237,12 +237,21 @@ struct hf_dwarf *hf_module_dwarf(struct hf_syms *s, struct hf_module *m)
 	return m->dwarf;
 }
 
+static struct hf_section tell_section(const struct hf_module *m, const struct hf_elf_section *s)
+{
+	return (struct hf_section){.name = s->name,
+				   .addr = s->flags & SHF_ALLOC ? s->addr + m->bias : 0,
+				   .size = s->size,
+				   .writable = s->flags & SHF_WRITE,
+				   .executable = s->flags & SHF_EXECINSTR};
+}
+
 bool hf_module_section(const struct hf_module *m, const char *name, struct hf_section *ret)
 {
 	const struct hf_elf_section *s = m->elf ? hf_elf_find_section(m->elf, name) : NULL;
 
 	if (s)
-		*ret = (struct hf_section){s->name, s->flags & SHF_ALLOC ? s->addr + m->bias : 0, s->size};
+		*ret = tell_section(m, s);
 	return s;
 }
 
@@ -251,7 +260,7 @@ bool hf_module_section_at(const struct hf_module *m, uint64_t addr, struct hf_se
 	const struct hf_elf_section *s = m->elf ? hf_elf_section_at(m->elf, addr - m->bias) : NULL;
 
 	if (s)
-		*ret = (struct hf_section){s->name, s->addr + m->bias, s->size};
+		*ret = tell_section(m, s);
 	return s;
 }
 

@@ -74,6 +74,7 @@ static void tell_symbol(const struct hf_module *m, const struct hf_elf_symbol *s
 				  .size = sym->size,
 				  .is_function = sym->is_function,
 				  .is_object = sym->is_object,
+				  .is_ifunc = sym->is_ifunc,
 				  .module = m};
 }
 
@@ -83,24 +84,44 @@ static struct hf_elf *debug_symbols(struct hf_syms *s, struct hf_module *m)
 	return hf_elf_has_symtab(m->elf) ? NULL : hf_module_debug(s, m);
 }
 
+bool hf_syms_find_symbol_in(struct hf_syms *s, const struct hf_module *module, const char *name,
+			    struct hf_symbol *ret)
+{
+	struct hf_module *m = &s->modules.at[module - s->modules.at];
+	struct hf_elf_symbol sym;
+	struct hf_elf *debug;
+
+	if (!m->elf)
+		return false;
+	if (!hf_elf_find_symbol(m->elf, name, &sym)) {
+		debug = debug_symbols(s, m);
+		if (!debug || !hf_elf_find_symbol(debug, name, &sym))
+			return false;
+	}
+	tell_symbol(m, &sym, ret);
+	return true;
+}
+
 bool hf_syms_find_symbol(struct hf_syms *s, const char *name, struct hf_symbol *ret)
 {
-	struct hf_elf_symbol sym;
-
-	hf_vec_each(&s->modules, m) {
-		struct hf_elf *debug;
-
-		if (!m->elf)
-			continue;
-		if (!hf_elf_find_symbol(m->elf, name, &sym)) {
-			debug = debug_symbols(s, m);
-			if (!debug || !hf_elf_find_symbol(debug, name, &sym))
-				continue;
-		}
-		tell_symbol(m, &sym, ret);
-		return true;
-	}
+	hf_vec_each(&s->modules, m)
+		if (hf_syms_find_symbol_in(s, m, name, ret))
+			return true;
 	return false;
+}
+
+void hf_syms_walk_functions(struct hf_syms *s, const struct hf_module *module, hf_symbol_fn *fn, void *arg)
+{
+	struct hf_module *m = &s->modules.at[module - s->modules.at];
+	struct hf_elf *debug = m->elf ? debug_symbols(s, m) : NULL;
+	struct hf_elf_symbol sym;
+	struct hf_symbol told;
+
+	for (size_t i = 0; m->elf && hf_elf_symbol_get(debug ? debug : m->elf, i, &sym); i++) {
+		tell_symbol(m, &sym, &told);
+		if (sym.is_function && !fn(arg, &told))
+			return;
+	}
 }
 
 bool hf_syms_symbol_at(struct hf_syms *s, uint64_t addr, struct hf_symbol *ret)
@@ -266,6 +287,14 @@ struct hf_err *hf_syms_source_frames(struct hf_syms *s, uint64_t pc, struct hf_s
 	}
 	*ret_n = n;
 	return NULL;
+}
+
+bool hf_syms_prototype_at(struct hf_syms *s, uint64_t pc, struct hf_prototype *ret)
+{
+	struct hf_module *m = hf_module_at(s, pc);
+	struct hf_dwarf *d = m ? hf_module_dwarf(s, m) : NULL;
+
+	return d && hf_dwarf_prototype_at(s, d, pc - m->bias, ret);
 }
 
 struct hf_err *hf_syms_walk_locals(struct hf_syms *s, uint64_t pc, hf_local_fn *fn, void *arg)

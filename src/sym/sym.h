@@ -59,6 +59,7 @@ const struct hf_module *hf_syms_find_module(const struct hf_syms *s, uint64_t ad
 struct hf_section {
 	const char *name;
 	uint64_t addr, size; /* target address; 0 where not loaded */
+	bool writable, executable;
 };
 
 /* False where the module has no such section. */
@@ -74,14 +75,35 @@ struct hf_symbol {
 	const char *name;
 	uint64_t addr, size;
 	bool is_function, is_object;
+	bool is_ifunc; /* addr is of the function that chooses it */
 	const struct hf_module *module;
 };
 
 /* By exact name, in the main executable first, then the others (.symtab, else .dynsym, else the debug file's).
  * False where none has it. */
 bool hf_syms_find_symbol(struct hf_syms *s, const char *name, struct hf_symbol *ret);
+/* The same in one module alone. */
+bool hf_syms_find_symbol_in(struct hf_syms *s, const struct hf_module *m, const char *name,
+			    struct hf_symbol *ret);
+/* Calls fn for each function symbol of a module, ascending by address, aliases one by one; false from fn ends it. */
+typedef bool hf_symbol_fn(void *arg, const struct hf_symbol *sym);
+void hf_syms_walk_functions(struct hf_syms *s, const struct hf_module *m, hf_symbol_fn *fn, void *arg);
 /* The symbol that covers addr (for one without a size: the nearest below in its section). False: none. */
 bool hf_syms_symbol_at(struct hf_syms *s, uint64_t addr, struct hf_symbol *ret);
+
+/* What the dynamic linker puts into a word of a module, as its relocation says. */
+struct hf_relocation {
+	const char *name; /* of the symbol; "" where it names none */
+	uint64_t addr;    /* that the word comes to hold; 0: no loaded module defines the symbol */
+	bool is_ifunc;    /* addr is of the function that chooses */
+};
+/* False where no relocation fills the 8 bytes at addr. A symbol is looked for in the order of the modules, where versions
+ * and name spaces do not count. Cost: a pass over the module's relocations, 1 ns each. */
+bool hf_syms_relocation_at(struct hf_syms *s, uint64_t addr, struct hf_relocation *ret);
+
+/* Calls fn for each word through which a module's PLT jumps, in no order; false from fn ends it. */
+typedef bool hf_slot_fn(void *arg, uint64_t slot_addr, const struct hf_relocation *told);
+void hf_syms_walk_slots(struct hf_syms *s, const struct hf_module *m, hf_slot_fn *fn, void *arg);
 
 /* ---- DWARF: variables, constants, functions ----------------------------------------------------------- */
 
@@ -121,7 +143,8 @@ struct hf_local {
 	uint32_t type;       /* for hf_type_get */
 	uint64_t decl_order; /* as in the source */
 	bool is_parameter;
-	bool is_result;     /* Go: a parameter by which the function returns something */
+	bool is_result;     /* Go: a parameter that the function gives back */
+	bool inlined;       /* of a function that was inlined into this one, or of a block in it */
 	bool in_register;   /* of no further use to us: skip */
 	int64_t cfa_offset; /* of this piece, from the canonical frame address (Go: fp = CFA) */
 	uint32_t piece_offset, piece_size; /* within the variable; size 0: all of it */
@@ -183,6 +206,22 @@ struct hf_type {
 const struct hf_type *hf_type_get(struct hf_syms *s, uint32_t id);
 /* With typedefs looked through (bounded). */
 const struct hf_type *hf_type_strip(struct hf_syms *s, uint32_t id);
+/* What a function takes and gives. */
+struct hf_prototype {
+	bool has_result;
+	uint32_t result; /* 0: void, or a type that cannot be told */
+	const uint32_t *params;
+	uint32_t params_n;
+	bool is_variadic;
+	bool is_open; /* C's f(): it does not say what it takes */
+};
+/* Of a type of kind FUNCTION. False: it is none, or memory is out. */
+bool hf_type_prototype(struct hf_syms *s, uint32_t id, struct hf_prototype *ret);
+/* Of the function whose code holds pc. False: no DWARF knows it. */
+bool hf_syms_prototype_at(struct hf_syms *s, uint64_t pc, struct hf_prototype *ret);
+/* Appends the way from a value of a type to what stands at an offset in it: ".owner.name[3]", with "+2" where that is in
+ * the middle. C's types. */
+void hf_type_path(struct hf_syms *s, uint32_t type, uint64_t offset, struct hf_str *ret);
 /* By name as the language writes it ("runtime.mspan", "main.Session"; C: "struct node" or "node"). 0: absent. */
 uint32_t hf_syms_find_type(struct hf_syms *s, const char *name);
 /* Go: the type of a runtime descriptor at a target address. 0: DWARF knows none. */
@@ -195,7 +234,11 @@ void hf_syms_set_go_types(struct hf_syms *s, uint64_t types_addr, uint64_t etype
 struct hf_field {
 	uint64_t offset, size;
 	uint32_t type;
+	uint16_t bit_size; /* 0: not a bit field */
 };
 bool hf_syms_find_field(struct hf_syms *s, const char *structure, const char *path, struct hf_field *ret);
+/* A member of a structure by its name (n bytes), through anonymous members. */
+bool hf_type_find_member(struct hf_syms *s, uint32_t structure, const char *name, size_t n,
+			 struct hf_field *ret);
 
 #endif

@@ -6,11 +6,14 @@
 #include <libelf.h>
 #include <stdlib.h>
 
+#define VERSION_HIDDEN 0x8000 /* .gnu.version: not the default one */
+
 struct hf_elf_symtab {
-	const Elf64_Sym *syms; /* libelf's */
-	const char *names;     /* libelf's; every name used ends within it */
-	uint32_t *by_addr;     /* n indices, ascending by address, then size descending, then index */
-	uint32_t *by_name;     /* hash table of indices + 1; 0: empty */
+	const Elf64_Sym *syms;    /* libelf's */
+	const char *names;        /* libelf's; every name used ends within it */
+	const uint16_t *versions; /* libelf's, one a symbol; NULL: there are none */
+	uint32_t *by_addr;        /* n indices, ascending by address, then size descending, then index */
+	uint32_t *by_name;        /* hash table of indices + 1; 0: empty */
 	size_t n, mask;
 };
 
@@ -51,17 +54,24 @@ static int compare_addr(const void *a, const void *b, void *arg)
 	return i < j ? -1 : i > j;
 }
 
+/* How a name prefers its symbols: a global one, and of several versions the one that a program linked today gets. */
+static int rank(const struct hf_elf_symtab *tab, uint32_t i)
+{
+	bool is_global = ELF64_ST_BIND(tab->syms[i].st_info) != STB_LOCAL;
+	bool is_old = tab->versions && tab->versions[i] & VERSION_HIDDEN;
+
+	return 2 * is_global + !is_old;
+}
+
 static void hash_symbols(struct hf_elf_symtab *tab)
 {
 	for (size_t k = 0; k < tab->n; k++) {
 		uint32_t i = tab->by_addr[k];
 		size_t s = hash_name(name_of(tab, i)) & tab->mask;
 
-		/* A global symbol wins over a local one of the same name. */
 		while (tab->by_name[s] && strcmp(name_of(tab, tab->by_name[s] - 1), name_of(tab, i)))
 			s = (s + 1) & tab->mask;
-		if (!tab->by_name[s] || (ELF64_ST_BIND(tab->syms[tab->by_name[s] - 1].st_info) == STB_LOCAL &&
-					 ELF64_ST_BIND(tab->syms[i].st_info) != STB_LOCAL))
+		if (!tab->by_name[s] || rank(tab, i) > rank(tab, tab->by_name[s] - 1))
 			tab->by_name[s] = i + 1;
 	}
 }
@@ -95,6 +105,19 @@ static bool find_data(struct hf_elf *elf, const struct hf_elf_section *s, struct
 	return true;
 }
 
+/* The versions of .dynsym's symbols. */
+static const uint16_t *find_versions(struct hf_elf *elf, const struct hf_elf_section *symbols, size_t n)
+{
+	const struct hf_elf_section *s = hf_elf_find_section(elf, ".gnu.version");
+	const void *bytes;
+	size_t len;
+
+	if (symbols->type != SHT_DYNSYM || !s || hf_err_ignore(hf_elf_section_bytes(elf, s, &bytes, &len)) ||
+	    len / sizeof(uint16_t) < n || (uintptr_t)bytes % _Alignof(uint16_t))
+		return NULL;
+	return bytes;
+}
+
 static struct hf_elf_symtab *load(struct hf_elf *elf, const char *section)
 {
 	const struct hf_elf_section *s = hf_elf_find_section(elf, section);
@@ -119,6 +142,7 @@ static struct hf_elf_symtab *load(struct hf_elf *elf, const char *section)
 		if (is_wanted(&tab->syms[i], names_len))
 			tab->by_addr[k++] = (uint32_t)i;
 	qsort_r(tab->by_addr, tab->n, sizeof(uint32_t), compare_addr, (void *)tab->syms);
+	tab->versions = find_versions(elf, s, all);
 	hash_symbols(tab);
 	return take_ptr(tab);
 }
@@ -142,7 +166,8 @@ static void describe(const struct hf_elf_symtab *tab, uint32_t i, struct hf_elf_
 				      .addr = tab->syms[i].st_value,
 				      .size = tab->syms[i].st_size,
 				      .is_function = type == STT_FUNC || type == STT_GNU_IFUNC,
-				      .is_object = type == STT_OBJECT};
+				      .is_object = type == STT_OBJECT,
+				      .is_ifunc = type == STT_GNU_IFUNC};
 }
 
 bool hf_elf_find_symbol(struct hf_elf *elf, const char *name, struct hf_elf_symbol *ret)
@@ -204,6 +229,16 @@ bool hf_elf_symbol_at(struct hf_elf *elf, uint64_t addr, struct hf_elf_symbol *r
 	if (sizeless == UINT32_MAX || !is_same_section(elf, tab->syms[sizeless].st_value, addr))
 		return false;
 	describe(tab, sizeless, ret);
+	return true;
+}
+
+bool hf_elf_symbol_get(struct hf_elf *elf, size_t index, struct hf_elf_symbol *ret)
+{
+	const struct hf_elf_symtab *tab = symbols_of(elf);
+
+	if (!tab || index >= tab->n)
+		return false;
+	describe(tab, tab->by_addr[index], ret);
 	return true;
 }
 

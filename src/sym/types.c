@@ -136,7 +136,8 @@ static bool find_member(struct hf_syms *s, const struct hf_type *t, const char *
 		const struct hf_member *m = &t->members[i];
 
 		if (strlen(m->name) == n && !memcmp(m->name, name, n)) {
-			*ret = (struct hf_field){m->offset, hf_type_get(s, m->type)->size, m->type};
+			*ret = (struct hf_field){m->offset, hf_type_get(s, m->type)->size, m->type,
+						 m->bit_size};
 			return true;
 		}
 	}
@@ -149,6 +150,12 @@ static bool find_member(struct hf_syms *s, const struct hf_type *t, const char *
 		}
 	}
 	return false;
+}
+
+bool hf_type_find_member(struct hf_syms *s, uint32_t structure, const char *name, size_t n,
+			 struct hf_field *ret)
+{
+	return find_member(s, hf_type_strip(s, structure), name, n, 0, ret);
 }
 
 bool hf_syms_find_field(struct hf_syms *s, const char *structure, const char *path, struct hf_field *ret)
@@ -170,4 +177,63 @@ bool hf_syms_find_field(struct hf_syms *s, const char *structure, const char *pa
 	}
 	*ret = at;
 	return true;
+}
+
+/* ---- and back ------------------------------------------------------------------------------------------ */
+
+bool hf_type_prototype(struct hf_syms *s, uint32_t id, struct hf_prototype *ret)
+{
+	uint64_t key;
+
+	if (hf_type_get(s, id)->kind != HF_TYPE_FUNCTION)
+		return false;
+	key = s->types.at[id - 1].key;
+	return hf_dwarf_prototype(s, s->modules.at[HF_KEY_MODULE(key)].dwarf, key, ret);
+}
+
+/* The last member that begins at or before an offset, and reaches it; of a union: the first that does. */
+static const struct hf_member *member_at(struct hf_syms *s, const struct hf_type *t, uint64_t offset)
+{
+	const struct hf_member *best = NULL;
+
+	for (uint32_t i = 0; i < t->members_n && t->members[i].offset <= offset; i++) {
+		const struct hf_member *m = &t->members[i];
+
+		if (offset - m->offset >= hf_max(hf_type_get(s, m->type)->size, (uint64_t)1))
+			continue;
+		best = m;
+		if (t->kind == HF_TYPE_UNION)
+			break;
+	}
+	return best;
+}
+
+void hf_type_path(struct hf_syms *s, uint32_t type, uint64_t offset, struct hf_str *ret)
+{
+	for (int depth = 0; depth < STRIP_MAX; depth++) {
+		const struct hf_type *t = hf_type_strip(s, type);
+		const struct hf_member *m;
+		uint64_t size;
+
+		if (t->kind == HF_TYPE_STRUCT || t->kind == HF_TYPE_UNION) {
+			m = member_at(s, t, offset);
+			if (!m)
+				break;
+			hf_str_addf(ret, "%s%s", m->name[0] ? "." : "", m->name);
+			type = m->type;
+			offset -= m->offset;
+		} else if (t->kind == HF_TYPE_ARRAY) {
+			size = hf_type_get(s, t->elem)->size;
+			/* Rows of rows are one array here: its elements are counted through. */
+			if (!size)
+				break;
+			hf_str_addf(ret, "[%" PRIu64 "]", offset / size);
+			offset %= size;
+			type = t->elem;
+		} else {
+			break;
+		}
+	}
+	if (offset)
+		hf_str_addf(ret, "+%" PRIu64, offset);
 }

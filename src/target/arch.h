@@ -23,6 +23,9 @@ extern const char *const hf_arch_name;     /* "x86-64" */
 /* "rax"... for gpr[i]; "" past the end. */
 const char *hf_arch_reg_name(unsigned i);
 
+/* "write"; NULL: a number that this table does not know. */
+const char *hf_arch_syscall_name(uint64_t number);
+
 /* Converts the kernel's register set (struct user_regs_struct, as in PTRACE_GETREGSET NT_PRSTATUS and at the end of
  * the core note). Errors: BADDATA where len is not that of this machine. */
 struct hf_err *hf_arch_regs_decode(const void *user_regs, size_t len, struct hf_regs *ret) HF_CHECKED;

@@ -325,6 +325,12 @@ struct hf_err *hf_target_open_host(const struct hf_host *from, struct hf_target 
 	if (!t)
 		return hf_err_nomem();
 	t->pid = from->pid;
+	t->held = true;
+	/* What an older caller does not have. */
+	if (from->size >= offsetof(struct hf_host, write) + sizeof(from->write)) {
+		t->host_write = from->write;
+		t->host_arg = from->arg;
+	}
 	HF_TRY(take_threads(from, t));
 	if (from->local) {
 		HF_TRY(hf_live_open_held(t));

@@ -251,6 +251,8 @@ static const struct hf_target_ops live_ops = {
 	.read_raw = hf_live_read_raw,
 	.page_spans = hf_live_page_spans,
 	.resident = live_resident,
+	.in_tracer = hf_live_in_tracer,
+	.in_stop = hf_live_in_stop,
 	.close = live_close,
 };
 

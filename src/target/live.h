@@ -80,6 +80,10 @@ struct hf_err *hf_live_traced_by(pid_t tid, pid_t tracer) HF_CHECKED;
 /* Stops all threads; t->threads is filled. On error everything runs. */
 struct hf_err *hf_live_stop_threads(struct hf_target *t) HF_CHECKED;
 void hf_live_resume_threads(struct hf_target *t);
+/* As hf_target_in_tracer. */
+struct hf_err *hf_live_in_tracer(struct hf_target *t, hf_tracer_fn *fn, void *arg) HF_CHECKED;
+/* As hf_target_in_stop. */
+struct hf_err *hf_live_in_stop(struct hf_target *t, hf_tracer_fn *fn, void *arg) HF_CHECKED;
 
 /* ---- live.c ---- */
 

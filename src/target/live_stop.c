@@ -51,8 +51,12 @@ struct hf_tracer {
 	HF_VEC(struct task) tasks;
 	struct hf_map64 index; /* tid -> tasks */
 	pthread_t thread;
-	sem_t stopped, release;
+	sem_t stopped, release, done;
 	struct hf_err *err; /* of the stop */
+	hf_tracer_fn *job;  /* to run before the release; NULL: none */
+	void *job_arg;
+	struct hf_target *
+		at_once; /* job runs as soon as all stand still, and is all there is to do; NULL: no such job */
 	double began, seconds;
 };
 
@@ -229,82 +233,6 @@ static struct hf_err *stop_all(struct hf_tracer *tr)
 	return found ? wait_all(tr, hf_now() + 0.01) : NULL;
 }
 
-/* Lets everything go; what cannot be detached goes when this thread ends. */
-static void release_all(struct hf_tracer *tr)
-{
-	hf_vec_each(&tr->tasks, task) {
-		if (task->state == TASK_SEIZED)
-			hf_err_ignore(poll_task(tr, task));
-		if (task->state == TASK_STOPPED)
-			ptrace(PTRACE_DETACH, task->thread.tid, NULL, (void *)(intptr_t)task->signal);
-	}
-	if (tr->began > 0)
-		tr->seconds = hf_now() - tr->began;
-}
-
-/* The pause ends when the last thread is let go: those that run again already, and whoever else is busy, must not keep
- * us from it (with a thousand busy threads that takes seconds). Best effort: needs CAP_SYS_NICE. */
-static void hurry(void)
-{
-	struct sched_param first = {.sched_priority = 1};
-
-	prctl(PR_SET_TIMERSLACK, 1); /* sleeps of microseconds, not of 50 more */
-	if (pthread_setschedparam(pthread_self(), SCHED_RR, &first))
-		setpriority(PRIO_PROCESS, (id_t)gettid(), -20);
-}
-
-static void *trace(void *arg)
-{
-	struct hf_tracer *tr = arg;
-
-	hurry();
-	tr->err = list_tasks(tr);
-	if (!tr->err)
-		tr->err = stop_all(tr);
-	if (tr->err) {
-		release_all(tr);
-		sem_post(&tr->stopped);
-		return NULL;
-	}
-	sem_post(&tr->stopped);
-	while (sem_wait(&tr->release) && errno == EINTR)
-		;
-	release_all(tr);
-	return NULL;
-}
-
-static void tracer_destroy(struct hf_tracer *tr)
-{
-	hf_vec_deinit(&tr->tasks);
-	hf_map64_deinit(&tr->index);
-	sem_destroy(&tr->stopped);
-	sem_destroy(&tr->release);
-	hf_free(tr);
-}
-
-/* The caller must not be stopped while it holds the target, so not by the terminal either; all signals of the tracer
- * are the caller's. */
-static struct hf_err *start_tracer(struct hf_live *live, struct hf_tracer *tr)
-{
-	sigset_t all, terminal;
-	int failed;
-
-	sigemptyset(&terminal);
-	sigaddset(&terminal, SIGTSTP);
-	sigaddset(&terminal, SIGTTIN);
-	sigaddset(&terminal, SIGTTOU);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &live->old_mask);
-	failed = pthread_create(&tr->thread, NULL, trace, tr);
-	pthread_sigmask(SIG_SETMASK, &live->old_mask, NULL);
-	if (failed)
-		return hf_err(HF_NOMEM, "no thread for the tracer: %s", strerror(failed));
-	pthread_sigmask(SIG_BLOCK, &terminal, NULL);
-	while (sem_wait(&tr->stopped) && errno == EINTR)
-		;
-	return NULL;
-}
-
 /* What was reached, for everyone else to see. */
 static struct hf_err *publish_threads(struct hf_target *t, const struct hf_tracer *tr)
 {
@@ -339,6 +267,95 @@ static struct hf_err *publish_threads(struct hf_target *t, const struct hf_trace
 	return hf_live_check_memory(t);
 }
 
+/* Lets everything go; what cannot be detached goes when this thread ends. */
+static void release_all(struct hf_tracer *tr)
+{
+	hf_vec_each(&tr->tasks, task) {
+		if (task->state == TASK_SEIZED)
+			hf_err_ignore(poll_task(tr, task));
+		if (task->state == TASK_STOPPED)
+			ptrace(PTRACE_DETACH, task->thread.tid, NULL, (void *)(intptr_t)task->signal);
+	}
+	if (tr->began > 0)
+		tr->seconds = hf_now() - tr->began;
+}
+
+/* The pause ends when the last thread is let go: those that run again already, and whoever else is busy, must not keep
+ * us from it (with a thousand busy threads that takes seconds). Best effort: needs CAP_SYS_NICE. */
+static void hurry(void)
+{
+	struct sched_param first = {.sched_priority = 1};
+
+	prctl(PR_SET_TIMERSLACK, 1); /* sleeps of microseconds, not of 50 more */
+	if (pthread_setschedparam(pthread_self(), SCHED_RR, &first))
+		setpriority(PRIO_PROCESS, (id_t)gettid(), -20);
+}
+
+static void *trace(void *arg)
+{
+	struct hf_tracer *tr = arg;
+
+	hurry();
+	tr->err = list_tasks(tr);
+	if (!tr->err)
+		tr->err = stop_all(tr);
+	if (!tr->err && tr->at_once) {
+		tr->err = publish_threads(tr->at_once, tr);
+		if (!tr->err)
+			tr->job(tr->job_arg);
+	}
+	if (tr->err || tr->at_once) {
+		release_all(tr);
+		sem_post(&tr->stopped);
+		return NULL;
+	}
+	sem_post(&tr->stopped);
+	for (;;) {
+		while (sem_wait(&tr->release) && errno == EINTR)
+			;
+		if (!tr->job)
+			break;
+		tr->job(tr->job_arg);
+		tr->job = NULL;
+		sem_post(&tr->done);
+	}
+	release_all(tr);
+	return NULL;
+}
+
+static void tracer_destroy(struct hf_tracer *tr)
+{
+	hf_vec_deinit(&tr->tasks);
+	hf_map64_deinit(&tr->index);
+	sem_destroy(&tr->stopped);
+	sem_destroy(&tr->release);
+	sem_destroy(&tr->done);
+	hf_free(tr);
+}
+
+/* The caller must not be stopped while it holds the target, so not by the terminal either; all signals of the tracer
+ * are the caller's. */
+static struct hf_err *start_tracer(struct hf_live *live, struct hf_tracer *tr)
+{
+	sigset_t all, terminal;
+	int failed;
+
+	sigemptyset(&terminal);
+	sigaddset(&terminal, SIGTSTP);
+	sigaddset(&terminal, SIGTTIN);
+	sigaddset(&terminal, SIGTTOU);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &live->old_mask);
+	failed = pthread_create(&tr->thread, NULL, trace, tr);
+	pthread_sigmask(SIG_SETMASK, &live->old_mask, NULL);
+	if (failed)
+		return hf_err(HF_NOMEM, "no thread for the tracer: %s", strerror(failed));
+	pthread_sigmask(SIG_BLOCK, &terminal, NULL);
+	while (sem_wait(&tr->stopped) && errno == EINTR)
+		;
+	return NULL;
+}
+
 static void finish(struct hf_target *t, struct hf_tracer *tr)
 {
 	struct hf_live *live = t->arg;
@@ -352,17 +369,27 @@ static void finish(struct hf_target *t, struct hf_tracer *tr)
 	tracer_destroy(tr);
 }
 
+static struct hf_tracer *tracer_create(struct hf_live *live)
+{
+	struct hf_tracer *tr = hf_calloc(1, sizeof(*tr));
+
+	if (!tr)
+		return NULL;
+	tr->live = live;
+	sem_init(&tr->stopped, 0, 0);
+	sem_init(&tr->release, 0, 0);
+	sem_init(&tr->done, 0, 0);
+	return tr;
+}
+
 struct hf_err *hf_live_stop_threads(struct hf_target *t)
 {
 	struct hf_live *live = t->arg;
-	struct hf_tracer *tr = hf_calloc(1, sizeof(*tr));
+	struct hf_tracer *tr = tracer_create(live);
 	struct hf_err *err;
 
 	if (!tr)
 		return hf_err_nomem();
-	tr->live = live;
-	sem_init(&tr->stopped, 0, 0);
-	sem_init(&tr->release, 0, 0);
 	err = start_tracer(live, tr);
 	if (err) {
 		tracer_destroy(tr);
@@ -389,4 +416,44 @@ void hf_live_resume_threads(struct hf_target *t)
 		return;
 	sem_post(&live->tracer->release);
 	finish(t, live->tracer);
+}
+
+struct hf_err *hf_live_in_tracer(struct hf_target *t, hf_tracer_fn *fn, void *arg)
+{
+	struct hf_live *live = t->arg;
+	struct hf_tracer *tr = live->tracer;
+
+	if (!tr)
+		return hf_err(HF_UNSUPPORTED, "%s is not traced by us", t->label);
+	tr->job_arg = arg;
+	tr->job = fn;
+	sem_post(&tr->release);
+	while (sem_wait(&tr->done) && errno == EINTR)
+		;
+	return NULL;
+}
+
+struct hf_err *hf_live_in_stop(struct hf_target *t, hf_tracer_fn *fn, void *arg)
+{
+	struct hf_live *live = t->arg;
+	struct hf_tracer *tr;
+	struct hf_err *err;
+
+	if (live->held)
+		return hf_err(HF_UNSUPPORTED, "%s is not traced by us", t->label);
+	tr = tracer_create(live);
+	if (!tr)
+		return hf_err_nomem();
+	tr->job = fn;
+	tr->job_arg = arg;
+	tr->at_once = t;
+	err = start_tracer(live, tr);
+	if (err) {
+		tracer_destroy(tr);
+		return err;
+	}
+	err = take_ptr(tr->err);
+	t->pause.stops += err ? 0 : 1;
+	finish(t, tr);
+	return err;
 }

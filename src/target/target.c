@@ -1,4 +1,5 @@
 #include "target.h"
+#include "../base/workers.h"
 #include "facts.h"
 
 #include <pthread.h>
@@ -40,6 +41,7 @@ struct hf_err *hf_target_stop(struct hf_target *t)
 {
 	if (t->stopped || !t->ops->stop)
 		return NULL;
+	t->pause.began = hf_now();
 	HF_TRY(t->ops->stop(t));
 	t->stopped = true;
 	return NULL;
@@ -52,6 +54,25 @@ void hf_target_resume(struct hf_target *t)
 	t->stopped = false;
 	if (t->ops->resume)
 		t->ops->resume(t);
+}
+
+struct hf_err *hf_target_in_tracer(struct hf_target *t, hf_tracer_fn *fn, void *arg)
+{
+	if (!t->stopped || !t->ops->in_tracer)
+		return hf_err(HF_UNSUPPORTED, "%s is not traced by us", t->label);
+	return t->ops->in_tracer(t, fn, arg);
+}
+
+struct hf_err *hf_target_in_stop(struct hf_target *t, hf_tracer_fn *fn, void *arg)
+{
+	struct hf_err *err;
+
+	if (t->stopped || !t->ops->in_stop)
+		return hf_err(HF_UNSUPPORTED, "%s is not traced by us", t->label);
+	t->stopped = true;
+	err = t->ops->in_stop(t, fn, arg);
+	t->stopped = false;
+	return err;
 }
 
 struct hf_err *hf_target_capture(struct hf_target *t, const struct hf_range *ranges, size_t n)
@@ -126,16 +147,22 @@ static struct hf_err *check_mapped(const struct hf_target *t, uint64_t addr, siz
 	return hf_err_at(HF_FAULT, at, "0x%" PRIx64 " cannot be read: it is not mapped in %s", at, t->label);
 }
 
-static struct hf_err *reread(struct hf_target *t, uint64_t addr, void *buf, size_t len)
+struct hf_err *hf_target_reread(struct hf_target *t, uint64_t addr, void *buf, size_t len)
 {
 	return t->ops->reread ? t->ops->reread(t, addr, buf, len) : hf_target_read(t, addr, buf, len);
+}
+
+struct hf_err *hf_target_read_now(struct hf_target *t, uint64_t addr, void *buf, size_t len)
+{
+	return t->stopped && t->ops->read_raw ? t->ops->read_raw(t, addr, buf, len)
+					      : hf_target_reread(t, addr, buf, len);
 }
 
 static struct hf_err *check_holder(struct hf_target *t, uint64_t holder, uint64_t addr, uint64_t len)
 {
 	uint64_t header[2];
 
-	HF_TRY(reread(t, holder, header, sizeof(header)));
+	HF_TRY(hf_target_reread(t, holder, header, sizeof(header)));
 	if (header[0] != addr || header[1] != len)
 		return hf_err_at(HF_STALE, holder, "what 0x%" PRIx64 " led to has changed since the stop",
 				 holder);
@@ -146,7 +173,7 @@ struct hf_err *hf_target_reread_held(struct hf_target *t, uint64_t holder, uint6
 				     void *buf, size_t len)
 {
 	HF_TRY(check_holder(t, holder, addr, whole_len));
-	HF_TRY(reread(t, addr, buf, len));
+	HF_TRY(hf_target_reread(t, addr, buf, len));
 	return check_holder(t, holder, addr, whole_len);
 }
 

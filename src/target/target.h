@@ -2,7 +2,7 @@
  *
  * A live target is asked in three acts: open (files only, nothing stops), stop .. capture .. resume, and then as many
  * reads as one likes of what was captured: they see the moment of the stop. A core is always "captured". Nothing here
- * ever writes to a target.
+ * ever writes to a target: patch/write.c does, through hf_target_in_tracer.
  *
  * The target is hostile: every length is checked, every read may fail, nothing is trusted to be where it should be.
  */
@@ -49,6 +49,7 @@ struct hf_thread {
 /* What a stop costs, and what it could not reach. */
 struct hf_pause {
 	double stopped_s; /* all stops together, from the first INTERRUPT to the last DETACH; 0 for a core */
+	double began;     /* the latest stop: hf_now, before the first thread was asked to */
 	unsigned stops;
 	unsigned stuck, zombies;
 };
@@ -73,6 +74,9 @@ struct hf_page_spans {
 	struct hf_page_span *at;
 	size_t n, cap;
 };
+
+/* What has to happen in the thread that traces a target: ptrace obeys no other. */
+typedef void hf_tracer_fn(void *arg);
 
 /* What every kind of target implements; `t->arg` is the backend's own. Any member but read, describe and close may be
  * NULL: it then does nothing, or there is none. */
@@ -100,6 +104,10 @@ struct hf_target_ops {
 	struct hf_err *(*reread)(struct hf_target *t, uint64_t addr, void *buf, size_t len);
 	/* Bytes of [addr, addr+len) that are in memory, no file or zero-fill to be asked. */
 	uint64_t (*resident)(struct hf_target *t, uint64_t addr, uint64_t len);
+	/* Runs fn in the thread that traces the stopped target. */
+	struct hf_err *(*in_tracer)(struct hf_target *t, hf_tracer_fn *fn, void *arg);
+	/* Stops, runs fn in that thread, and resumes. */
+	struct hf_err *(*in_stop)(struct hf_target *t, hf_tracer_fn *fn, void *arg);
 	/* Frees t->arg (which may be NULL) and what it owns, alone: hf_target_close frees t and its members. */
 	void (*close)(struct hf_target *t);
 };
@@ -122,6 +130,10 @@ struct hf_target {
 	bool incomplete; /* something that was asked for could not be had: answers say complete: false */
 	bool stopped;
 	struct hf_pause pause;
+	bool held; /* by a debugger: it stands still all the while, and neither stop nor resume moves it */
+	/* Of that debugger: writes all of [addr, addr+len), or says false. NULL: it does not. For patch/write.c alone. */
+	bool (*host_write)(void *arg, uint64_t addr, const void *buf, size_t len);
+	void *host_arg;
 	struct hf_facts *facts; /* what the system says of the process; NULL where unknown */
 	struct hf_arena names;  /* map paths and the like */
 };
@@ -182,6 +194,20 @@ struct hf_err *hf_target_prepare(struct hf_target *t, const struct hf_range *ran
 struct hf_err *hf_target_stop(struct hf_target *t) HF_CHECKED;
 void hf_target_resume(struct hf_target *t); /* on every path; harmless twice */
 
+/* While stopped: runs fn in the thread that traces the target, and returns when it has ended.
+ * Errors: UNSUPPORTED (nothing is traced by us: a core, a debugger's process, one that runs) */
+struct hf_err *hf_target_in_tracer(struct hf_target *t, hf_tracer_fn *fn, void *arg) HF_CHECKED;
+
+/* The shortest stop there is: stops every thread, runs fn in the thread that traces them, and resumes them at once,
+ * without a turn of the calling thread, which may have to wait for a processor. t->threads are those of this stop; maps,
+ * and what was captured, stay as they were.
+ * Errors: as hf_target_stop (fn did not run); UNSUPPORTED (not ours to trace: a core, a debugger's process) */
+struct hf_err *hf_target_in_stop(struct hf_target *t, hf_tracer_fn *fn, void *arg) HF_CHECKED;
+
+/* Reads what is there at this moment, stopped or not, past what was captured; keeps nothing. At most 64 KiB.
+ * Errors: FAULT, TARGET (it is gone) */
+struct hf_err *hf_target_read_now(struct hf_target *t, uint64_t addr, void *buf, size_t len) HF_CHECKED;
+
 /* While stopped: copies ranges of the target here, in bulk, so that they can be read after resume. What an earlier
  * stop captured is dropped by the next one.
  *
@@ -200,6 +226,10 @@ struct hf_err *hf_target_read(struct hf_target *t, uint64_t addr, void *buf, siz
 struct hf_err *hf_target_read_u64(struct hf_target *t, uint64_t addr, uint64_t *ret) HF_CHECKED;
 struct hf_err *hf_target_read_u32(struct hf_target *t, uint64_t addr, uint32_t *ret) HF_CHECKED;
 struct hf_err *hf_target_read_u8(struct hf_target *t, uint64_t addr, uint8_t *ret) HF_CHECKED;
+
+/* Reads what is there at this moment, stopped or not, whatever was captured; at most 64 KiB of one mapping. As hf_target_read
+ * where the target cannot move on. Errors: FAULT (maps are as of the opening or the last stop), TARGET (it is gone) */
+struct hf_err *hf_target_reread(struct hf_target *t, uint64_t addr, void *buf, size_t len) HF_CHECKED;
 
 /* Reads a string that was not captured: what `holder`, the address of its pointer and length, leads to at this moment,
  * if that is the very same as in the capture, before and after. The string is then held all the while, so its bytes

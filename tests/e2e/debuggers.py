@@ -31,6 +31,9 @@ def front_end(lab, name):
         built = pathlib.Path(sys.argv[1]).resolve().parent / "python" / "holdfast.abi3.so"
         expect(built.exists(), f"there is no {built}: was it built without Python's headers?")
         shutil.copy(built, folder)
+        sandbox = built.parent.parent / "sandbox" / "holdfast-sandbox"
+        if sandbox.exists():
+            shutil.copy(sandbox, folder)
         for file in (HERE.parent.parent / "python").glob("*.py"):
             shutil.copy(file, folder)
     return folder / f"holdfast_{name}.py"
@@ -45,12 +48,12 @@ def run_debugger(command, env=None, lines=""):
     return run.stdout
 
 
-def ask_gdb(lab, target, *questions):
+def ask_gdb(lab, target, *questions, env=None):
     """What gdb says to each question."""
     command = ["gdb", *QUIET, "-batch", *target, "-ex", f"source {front_end(lab, 'gdb')}"]
     for question in questions:
         command += ["-ex", f"echo {MARK}\\n", "-ex", question]
-    answers = run_debugger([*command, "-ex", f"echo {MARK}\\n"]).split(MARK + "\n")
+    answers = run_debugger([*command, "-ex", f"echo {MARK}\\n"], env).split(MARK + "\n")
     expect(len(answers) == len(questions) + 2, f"gdb ended early: {answers[-1][-400:]}")
     return answers[1:-1]
 
@@ -96,9 +99,9 @@ def lldbs_are_here(_):
         raise NotRun("a newer one than 14: ./run setup could not get it")
 
 
-def ask_lldb(lab, lldb, target, *questions):
+def ask_lldb(lab, lldb, target, *questions, env=None):
     lines = ["settings set term-width 100", f"command script import {front_end(lab, 'lldb')}", *questions, "detach"]
-    said = run_debugger([lldb.path, "-x", *target], lldb.env, "".join(line + "\n" for line in lines))
+    said = run_debugger([lldb.path, "-x", *target], {**lldb.env, **(env or {})}, "".join(line + "\n" for line in lines))
     answers = []
     for question in questions:
         _, found, rest = said.partition(f"(lldb) {question}\n")
@@ -110,14 +113,14 @@ def ask_lldb(lab, lldb, target, *questions):
 
 
 def questions_on(lab, truths):
-    """Some to each command but those that write a file, which are asked below."""
+    """Some to each command but those that write a file, which are asked below, and those on patches (patch_debuggers.py)."""
     address = next(t["address"] for t in truths if t["truth"] == "type")
     questions = ["page", "overview", f"info {address}", f"info {address} --show-values", "info main.sessionCache &main.headers", f"why {address}",
                  "why main.Session --max 2", "why main.sessionCache", "top", "top --by root --limit 3", "dominators",
                  f"dominators main.sessionCache {address} --min 64K", "goroutines", "goroutines --filter main", "pools", "slack",
                  "spans", "memstats", "overview --json", f"why {address} --json"]
     listed = lab.ask("--help").stdout.partition("\ncommands\n")[2].partition("\n\n")[0]
-    left = set(re.findall(r"^  (\w+)", listed, re.M)) - {question.split()[0] for question in questions} - {"snap", "export"}
+    left = set(re.findall(r"^  (\w+)", listed, re.M)) - {question.split()[0] for question in questions} - {"snap", "export", "patch"}
     expect(listed and not left, f"nothing is asked of {left}")
     return questions
 
@@ -296,12 +299,12 @@ def gdb_remote(lab):
 class Terminal:
     """gdb at a terminal of ours."""
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, env=None):
         self.said = b""
         self.screen, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("<4H", 500, 300, 0, 0))      # no line wraps
         self.process = subprocess.Popen(["gdb", *QUIET, *map(str, arguments)], stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
-                                        env={**os.environ, "TERM": "xterm"})
+                                        env={**os.environ, "TERM": "xterm", **(env or {})})
         os.close(inner)
         self.wait()
 

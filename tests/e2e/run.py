@@ -13,7 +13,8 @@ import tempfile
 import time
 
 import harness
-import builds, cores, damage, debuggers, pools, profiles, refusals, safety, sites, slack, stress, trees, truths, typed, waits    # noqa: they register their tests
+import builds, cores, damage, debuggers, described, makers, patch_apply, patch_debuggers, patches, pools, profiles    # noqa: they
+import refusals, safety, sites, slack, stress, trees, truths, typed, waits    # noqa: register their tests
 
 RELEASES = ["go1.20.14", "go1.21.13", "go1.22.12", "go1.23.12", "go1.24.13", "go1.25.12", "go1.26.8", "go1.27.4"]
 
@@ -60,6 +61,10 @@ def main():
         tool = os.path.join(folder, "holdfast")
         shutil.copy(sys.argv[1], tool)      # where every user may run it
         os.chmod(tool, 0o755)
+        sandbox = os.path.join(os.path.dirname(os.path.abspath(sys.argv[1])), "sandbox", "holdfast-sandbox")
+        if os.path.exists(sandbox):
+            shutil.copy(sandbox, folder)
+            os.chmod(os.path.join(folder, "holdfast-sandbox"), 0o755)
         lab = harness.Lab(tool, folder)
         check_rights(lab)
         for name, function, _ in harness.CASES:

@@ -10,7 +10,8 @@ BELOW = {
     "sym": {"base", "target"},
     "graph": {"base"},
     "runtime": {"base", "target", "sym", "graph"},
-    "query": {"base", "target", "sym", "graph", "runtime"},
+    "patch": {"base", "target", "sym", "runtime"},
+    "query": {"base", "target", "sym", "graph", "runtime", "patch"},
     "report": {"base"},
     "cli": {"base"},
 }
@@ -19,9 +20,11 @@ BELOW = {
 HOMES = {
     "libdw": re.compile(r"src/sym/[^/]*\.c$"),
     "libelf": re.compile(r"src/(sym/[^/]*|target/core[^/]*)\.c$"),
-    "jansson": re.compile(r"(src/report/.*|tests/unit/test_report_json)\.c$"),
+    "jansson": re.compile(r"(src/(report|patch)/.*|src/runtime/pool/file|tests/unit/test_report_json)\.c$"),
     "zlib": re.compile(r"(src/(sym|report/pprof)/[^/]*|tests/unit/test_pprof)\.c$"),
+    "capstone": re.compile(r"src/patch/insn\.c$"),
     "protobuf-c": re.compile(r"(src/report/pprof/.*|tests/unit/test_pprof)\.c$"),
+    "libseccomp": re.compile(r"sandbox/[^/]*\.c$"),
     "criterion": re.compile(r"tests/unit/[^/]*$"),
     "python": re.compile(r"python/[^/]*\.c$"),
 }
@@ -29,12 +32,17 @@ LIBRARIES = [
     ("libdw", re.compile(r"elfutils/libdw|^dwarf\.h$")),
     ("libelf", re.compile(r"^(g|lib)elf\.h$|elfutils/elf")),
     ("jansson", re.compile(r"^jansson")),
+    ("capstone", re.compile(r"^capstone/")),
     ("protobuf-c", re.compile(r"^protobuf-c/")),
+    ("libseccomp", re.compile(r"^seccomp\.h$")),
     ("zlib", re.compile(r"^(zlib|zconf)\.h$")),
     ("criterion", re.compile(r"^criterion/")),
     ("python", re.compile(r"^Python\.h$")),
 ]
 SYSTEM = re.compile(r"^(sys|linux|asm|netinet|arpa|net)/|^[a-z0-9_]+\.h$")
+
+# What the tool and the sandbox, a program of its own, say to one another: all that they share.
+SANDBOX = "sandbox/verdict.h"
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 ALLOCATES = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|reallocarray|free|strdup|strndup|asprintf|vasprintf)\s*\(")
@@ -75,9 +83,11 @@ def check_own(path, header):
     mine = layer_of(path)
     target = os.path.normpath(os.path.join(os.path.dirname(path), header))
     theirs = layer_of(target)
+    if path.startswith("sandbox/") and not target.startswith("sandbox/"):
+        yield f'"{header}": sandbox/ is a program of its own, that shares {SANDBOX} with the tool alone'
     if path.startswith("python/") and target != "include/holdfast.h" and not target.startswith("python/"):
         yield f'"{header}": python/ sees the public header alone'
-    if mine is None or target == "include/holdfast.h":
+    if mine is None or target == "include/holdfast.h" or target == SANDBOX and mine in ("runtime", "patch"):
         return
     if theirs is None:
         yield f'"{header}" is outside of src/ and is not the public header'

@@ -11,6 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 import layers
 import words
+import writes
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 TEXT = (".c", ".h", ".py", ".go", ".sh", ".md", ".build", ".txt", ".json", ".mod", ".sum")
@@ -62,7 +63,7 @@ def main():
         except UnicodeDecodeError as error:
             findings.append(f"{path}: not UTF-8: {error}")
     for path, text in files.items():
-        rules = [words.check] + ([layers.check] if path.endswith((".c", ".h")) else [])
+        rules = [words.check] + ([layers.check, writes.check] if path.endswith((".c", ".h")) else [])
         findings += [f"{path}:{line}: {finding}" for rule in rules for line, finding in rule(path, text)]
     findings += [f"{path}: {finding}" for path, finding in words.check_lists(files)]
     if "--no-format" not in sys.argv:

@@ -5,6 +5,7 @@ import sys
 sys.dont_write_bytecode = True
 import layers
 import words
+import writes
 
 # path, a line, what is found (a part of it; "" for nothing)
 LAYERS = [
@@ -74,6 +75,40 @@ WORDS = [
     ("a.md", "see https://example.org/ho" "me/x and src/ho" "me/x\n", ""),
 ]
 
+WRITES = [
+    ("src/patch/write.c", "\tptrace(PTRACE_POKEDATA, tid, a, b);", ""),
+    ("src/patch/apply.c", "\tptrace(PTRACE_POKEDATA, tid, a, b);", "PTRACE_POKEDATA"),
+    ("src/target/live_stop.c", "\tptrace(PTRACE_SEIZE, tid, NULL, NULL);", ""),
+    ("src/target/live_stop.c", "\tif (ptrace(PTRACE_SEIZE, tid) || ptrace(PTRACE_SETREGSET, tid))", "PTRACE_SETREGSET"),
+    ("src/target/live_stop.c", "\tptrace(PTRACE_POKETEXT, tid, a, b);", "PTRACE_POKETEXT"),
+    ("src/target/live_stop.c", "\tptrace(PTRACE_CONT, tid, 0, 0);", "PTRACE_CONT"),
+    ("src/target/live_stop.c", "\tptrace(request, tid, a, b);", "by its name"),
+    ("src/target/live_stop.c", "\tptrace(5, tid, a, b);", "by its name"),
+    ("src/target/live_stop.c", "\tptrace(\n\t\t5, tid, a, b);", "by its name"),
+    ("src/target/live_stop.c", "\tlong (*f)(int, ...) = ptrace;", "another way"),
+    ("src/target/live_stop.c", '\tf = dlsym(NULL, "ptrace");', "another way"),
+    ("src/target/live_stop.c", "\tbool ptrace = can_trace();", ""),
+    ("src/target/live_stop.c", "/* ptrace(PTRACE_POKEDATA) */", ""),
+    ("src/target/live_stop.c", '\tputs("PTRACE_POKEDATA ptrace(x)");', ""),
+    ("src/target/live.c", "\tprocess_vm_writev(pid, l, 1, r, 1, 0);", "process_vm_writev"),
+    ("src/target/live.c", "\tsyscall(SYS_process_vm_writev, pid);", "SYS_process_vm_writev"),
+    ("src/target/live.c", "\tsyscall(SYS_ptrace, 5);", "SYS_ptrace"),
+    ("src/target/live.c", "\tsyscall(101, 5, tid, a, b);", "by its name"),
+    ("src/target/live.c", "\tsyscall(SYS_openat2, root);", ""),
+    ("src/target/live.c", '\tfd = openat(proc, "mem", O_RDONLY);', ""),
+    ("src/target/live.c", '\tfd = openat(proc, "mem", O_RDWR);', "opened for writing"),
+    ("src/target/live.c", '\tfd = open("/proc/1/mem", O_CLOEXEC |\n\t\tO_WRONLY);', "opened for writing"),
+    ("src/target/live.c", '\tf = fopen("/proc/1/mem", "r+");', "opened for writing"),
+    ("src/target/live.c", "\tpwrite(fd, b, n, addr);", "at an offset"),
+    ("src/target/live.c", "\twrite(live->mem_fd, b, n);", "for reading"),
+    ("src/target/live.c", "\tpread(live->mem_fd, b, n, addr);", ""),
+    ("src/base/outfile.c", "\tpwrite(fd, b, n, off);", ""),
+    ("src/query/patch.c", "\tt->host_write(t->host_arg, addr, b, n);", "host_write"),
+    ("python/session.c", "\tptrace(PTRACE_POKEDATA, tid, a, b);", "PTRACE_POKEDATA"),
+    ("sandbox/ghost.c", "\tptrace(PTRACE_POKEDATA, tid, a, b);", ""),
+    ("tests/unit/test_x.c", "\tptrace(PTRACE_POKEDATA, tid, a, b);", ""),
+]
+
 LISTS = [
     ({"src/base/x.c": "", "src/meson.build": "'base/x.c',"}, 0),
     ({"src/base/x.c": "", "src/meson.build": "'base/y.c',"}, 1),
@@ -87,7 +122,7 @@ LISTS = [
 
 def main():
     failures = []
-    for rule, rows in ((layers.check, LAYERS), (words.check, WORDS)):
+    for rule, rows in ((layers.check, LAYERS), (words.check, WORDS), (writes.check, WRITES)):
         for path, text, part in rows:
             found = [finding for _, finding in rule(path, text)]
             if bool(found) != bool(part) or not all(part in f for f in found[:1]):
@@ -98,7 +133,7 @@ def main():
             failures.append(f"{files}: found {found}, not {count}")
     for failure in failures:
         print(f"FAIL {failure}")
-    total = len(LAYERS) + len(WORDS) + len(LISTS)
+    total = len(LAYERS) + len(WORDS) + len(WRITES) + len(LISTS)
     print(f"{total - len(failures)} passed, {len(failures)} failed")
     return 1 if failures else 0
 

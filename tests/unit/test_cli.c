@@ -234,7 +234,7 @@ Test(cli, every_command_has_its_help_and_its_report)
 		const struct hf_command *command = hf_commands[i];
 		struct hf_str help = {0};
 
-		hf_cli_add_help(&help, command, false);
+		hf_cli_add_help(&help, command, NULL, false);
 		cr_assert_null(hf_str_check(&help));
 		cr_expect(strstr(help.s, command->name) && strstr(help.s, command->summary) &&
 			  strstr(help.s, command->example));

@@ -6,8 +6,13 @@ tool=$(realpath "$1")
 here=$(dirname "$(realpath "$0")")
 scratch=$(mktemp -d)
 victim=
+load=
 
 clean_up() {
+	exec 3>&- 2>/dev/null || true
+	if [ -n "$load" ]; then
+		kill -9 "$load" 2>/dev/null || true
+	fi
 	if [ -n "$victim" ]; then
 		kill -9 "$victim" 2>/dev/null || true
 		wait "$victim" 2>/dev/null || true
@@ -57,13 +62,54 @@ ask -p "$victim"
 ask why -p "$victim" --max 1 "$payload"
 ask why -p "$victim" --max 1 main.job
 
+kill -9 "$victim"
+wait "$victim" 2>/dev/null || true
+victim=
+
 cat <<'END'
 
-That is a cache which never evicts, and workers who wait for ever to hand in their results.
+That is a cache which never evicts, and workers who wait for ever to hand in their results: both take a new release to
+mend. A pool that makes its buffers too large can be mended where it runs. An HTTP server has one, under load:
+END
+export XDG_STATE_HOME="$scratch/state"
+(cd "$here" && go build -buildvcs=false -o "$scratch/webpool" ./webpool)
+"$scratch/webpool" serve >"$scratch/said" 2>/dev/null &
+victim=$!
+address=
+while read -r line; do
+	case $line in
+	*'"address"'*) address=$(expr "$line" : '.*"address":"\([^"]*\)"') ;;
+	*'"ready"'*) break ;;
+	esac
+done <"$scratch/said"
+mkfifo "$scratch/go-on"
+"$scratch/webpool" load "$address" 8 <"$scratch/go-on" >"$scratch/seen" &
+load=$!
+exec 3>"$scratch/go-on"
+sleep 1
+
+ask pools -p "$victim" --limit 1
+ask patch dry-run -p "$victim" --pool main.pool --to main.newSmall
+ask patch apply -p "$victim" --pool main.pool --to main.newSmall --yes >"$scratch/applied"
+sed -n '1,2p' "$scratch/applied"
+echo '[...]'
+sed -n '/^patch  /,$p' "$scratch/applied"
+sleep 4 # until two collections have come by
+ask patch status -p "$victim"
+exec 3>&-
+wait "$load"
+printf '\nWhat the clients of the server saw meanwhile:\n  '
+cat "$scratch/seen"
+ask patch revert -p "$victim" --all
+
+cat <<'END'
+
 Try it on a service of yours (as its user, or with the right to ptrace it):
 
   holdfast -p PID                       the page
   holdfast top -p PID --by root         which variable or goroutine holds how much
   holdfast why -p PID TYPE              what holds the objects of a type
+  holdfast patch dry-run -p PID --pool POOL --to FUNCTION
+                            would another constructor do harm? (nothing is written)
   holdfast snap -p PID -o service.core  keep the moment, ask later: holdfast -c service.core
 END

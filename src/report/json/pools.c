@@ -53,6 +53,15 @@ static json_t *text_or_null(const char *s)
 	return hf_json_text(*s ? s : NULL);
 }
 
+static void set_described(struct hf_json *j, json_t *o, const struct hf_pool_row *row)
+{
+	hf_json_set(j, o, "object_size", hf_json_number(row->object_size));
+	hf_json_set(j, o, "slabs", hf_json_number(row->slabs));
+	hf_json_set(j, o, "slots", hf_json_number(row->slots));
+	hf_json_set(j, o, "slab_bytes", hf_json_number(row->slab_bytes));
+	hf_json_set(j, o, "problem", text_or_null(row->problem));
+}
+
 static json_t *pool(struct hf_json *j, const struct hf_pool_row *row)
 {
 	json_t *o = json_object(), *largest = json_object();
@@ -93,10 +102,12 @@ static json_t *pool(struct hf_json *j, const struct hf_pool_row *row)
 	hf_json_set(j, largest, "address", hf_json_address(row->largest_addr));
 	hf_json_set(j, largest, "size", hf_json_number(row->largest_size));
 	hf_json_set(j, largest, "bytes", hf_json_number(row->largest_bytes));
-	if (row->idle)
+	if (row->largest_addr)
 		hf_json_set(j, o, "largest", largest);
 	else
 		json_decref(largest);
+	if (!strcmp(row->kind, "described"))
+		set_described(j, o, row);
 	set_known(j, o, "out", row->out);
 	set_known(j, o, "out_bytes", row->out_bytes);
 	if (row->out != HF_UNKNOWN) {

@@ -31,7 +31,7 @@ static void add_rows(struct hf_text *t, const struct hf_pools_answer *answer)
 		hf_table_add(&table, "%s", hf_show_share(row->idle_bytes, answer->live_bytes).s);
 		hf_table_add(&table, "%s", hf_show_count(row->idle).s);
 		hf_table_add(&table, "%s", row->idle ? hf_show_size(row->largest_bytes).s : "");
-		add_count_or_nothing(&table, row->out);
+		add_count_or_nothing(&table, row->items == HF_UNKNOWN ? row->out : row->items);
 		hf_table_add_name(&table, "", hf_str_get(&name));
 		hf_table_add_name(&table, "", row->constructor);
 		hf_str_deinit(&name);
@@ -114,6 +114,24 @@ static void add_out(struct hf_text *t, const struct hf_pool_row *row)
 	hf_text_end(t);
 }
 
+/* A pool whose items are in use or not by its own account. */
+static void add_slabs(struct hf_text *t, const struct hf_pool_row *row)
+{
+	struct hf_line line;
+
+	begin_line(t, &line);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s objects of %s are in use: %s;", hf_show_count(row->items).s,
+		     hf_show_size(row->object_size).s, hf_show_size(row->used_bytes).s);
+	hf_text_item(t, &line, HF_STYLE_NONE, "%s %s with %s slots: %s", hf_show_count(row->slabs).s,
+		     row->slabs == 1 ? "slab" : "slabs", hf_show_count(row->slots).s,
+		     hf_show_size(row->slab_bytes).s);
+	hf_text_end(t);
+	if (*row->problem) {
+		hf_text_styled(t, HF_STYLE_BAD, "  %s", row->problem);
+		hf_text_end(t);
+	}
+}
+
 static void add_detail(struct hf_text *t, const struct hf_pool_row *row)
 {
 	struct hf_str name = {0};
@@ -128,6 +146,10 @@ static void add_detail(struct hf_text *t, const struct hf_pool_row *row)
 		hf_str_deinit(&name);
 	}
 	hf_text_end(t);
+	if (!strcmp(row->kind, "described")) {
+		add_slabs(t, row);
+		return;
+	}
 	add_items(t, row);
 	add_largest(t, row);
 	add_misuse(t, row);
@@ -140,10 +162,11 @@ void hf_text_pools(struct hf_text *t, const struct hf_head *head, const void *re
 	size_t details = 0;
 
 	hf_text_header(t, head, NULL);
-	hf_text_line(t, "%s pools; %s items wait in them and retain %s, %s of what is live",
+	hf_text_line(t, "%s pools; %s items wait in them and retain %s%s%s%s",
 		     hf_show_count(answer->total_pools).s, hf_show_count(answer->total_idle).s,
-		     hf_show_size(answer->total_idle_bytes).s,
-		     hf_show_share(answer->total_idle_bytes, answer->live_bytes).s);
+		     hf_show_size(answer->total_idle_bytes).s, answer->live_bytes ? ", " : "",
+		     hf_show_share(answer->total_idle_bytes, answer->live_bytes).s,
+		     answer->live_bytes ? " of what is live" : "");
 	if (!answer->n)
 		return;
 	hf_text_end(t);
@@ -152,7 +175,7 @@ void hf_text_pools(struct hf_text *t, const struct hf_head *head, const void *re
 	for (size_t i = 0; i < answer->n && details < DETAILS_MAX; i++) {
 		const struct hf_pool_row *row = &answer->rows[i];
 
-		if (!row->idle)
+		if (!row->idle && !row->slots && !*row->problem)
 			continue;
 		add_detail(t, row);
 		details++;

@@ -525,6 +525,7 @@ static const struct hf_runtime_ops go_ops = {
 	.idle = go_idle,
 	.pools = go_pools,
 	.pool_name = go_pool_name,
+	.ctor_slot = go_ctor_slot,
 	.stats = stats,
 	.close = close_runtime,
 };

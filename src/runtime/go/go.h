@@ -312,6 +312,8 @@ struct go {
 	struct hf_scratch scratch;
 };
 
+extern const struct hf_runtime_ops *const hf_go_runtime;
+
 /* ---- version.c ---------------------------------------------------------------------------------------- */
 
 /* The version that the executable was built with, from .go.buildinfo, else runtime.buildVersion. ret: "" where it is

@@ -35,6 +35,9 @@ enum go_special {
 	X(MEMSTATS, "runtime.memstats")                                                                      \
 	X(GCCONTROLLER, "runtime.gcController")                                                              \
 	X(GCPHASE, "runtime.gcphase")                                                                        \
+	X(GCBLACKENENABLED, "runtime.gcBlackenEnabled")                                                      \
+	X(WRITEBARRIER, "runtime.writeBarrier")                                                              \
+	X(ZEROBASE, "runtime.zerobase")                                                                      \
 	X(GOMAXPROCS, "runtime.gomaxprocs")                                                                  \
 	X(ALLFIN, "runtime.allfin")                                                                          \
 	X(GCCLEANUPS, "runtime.gcCleanups")                                                                  \

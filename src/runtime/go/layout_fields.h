@@ -10,7 +10,11 @@
 #define GO_FIELDS(X) \
 	X(MHEAP_SWEEPGEN, "runtime.mheap", "sweepgen", 65816, 65856, 65856, 65856, 65856, 65856, 65856, 65856) \
 	X(MHEAP_ALLSPANS, "runtime.mheap", "allspans", 65824, 65864, 65864, 65864, 65864, 65864, 65864, 65864) \
+	X(MHEAP_SWEEP_PAGES_PER_BYTE, "runtime.mheap", "sweepPagesPerByte", 65880, 65920, 65920, 65920, 65920, 65920, 65920, 65920) \
 	X(MHEAP_ARENAS, "runtime.mheap", "arenas", 65904, 65944, 66008, 66008, 66008, 66008, 66008, 66008) \
+	X(MHEAP_LOCK_KEY, "runtime.mheap", "lock.key", 0, 0, 0, 0, 0, 0, 0, 0) \
+	X(MHEAP_ALL_ARENAS, "runtime.mheap", "allArenas", 65984, 66032, 66096, 66096, 66096, -1, -1, -1) \
+	X(MHEAP_HEAP_ARENAS, "runtime.mheap", "heapArenas", -1, -1, -1, -1, -1, 66096, 66096, 66096) \
 	X(MHEAP_IMMORTAL_WEAK_HANDLES, "runtime.mheap", "immortalWeakHandles", -1, -1, -1, -1, -1, 93304, 93448, 93448) \
 	X(MHEAP_PAGES_CHUNKS, "runtime.mheap", "pages.chunks", 128, 128, 128, 128, 128, 128, 128, 128) \
 	X(MHEAP_PAGES_IN_USE, "runtime.mheap", "pages.inUse", 65688, 65688, 65688, 65688, 65688, 65688, 65688, 65688) \
@@ -38,8 +42,10 @@
 	X(MSPAN_ELEMSIZE, "runtime.mspan", "elemsize", 104, 112, 104, 104, 104, 104, 104, 104) \
 	X(MSPAN_SPECIALS, "runtime.mspan", "specials", 128, 136, 128, 128, 128, 128, 128, 128) \
 	X(MSPAN_LARGE_TYPE, "runtime.mspan", "largeType", -1, -1, 152, 152, 152, 152, 152, 152) \
+	X(MCACHE_NEXT_SAMPLE, "runtime.mcache", "nextSample", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(MCACHE_ALLOC, "runtime.mcache", "alloc", 40, 40, 40, 40, 48, 48, 48, 48) \
 	X(MCACHE_TINY_ALLOCS, "runtime.mcache", "tinyAllocs", 32, 32, 32, 32, 40, 40, 40, 40) \
+	X(MCACHE_FLUSH_GEN, "runtime.mcache", "flushGen", 1192, 1192, 1192, 1192, 1200, 1200, 2288, 2288) \
 	X(SPECIAL_SIZE, "runtime.special", "", 16, 16, 16, 16, 24, 24, 24, 24) \
 	X(SPECIAL_NEXT, "runtime.special", "next", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(SPECIAL_OFFSET, "runtime.special", "offset", 8, 8, 8, 8, 8, 8, 8, 8) \
@@ -66,6 +72,8 @@
 	X(G_SIZE, "runtime.g", "", 392, 408, 424, 432, 440, 440, 456, 456) \
 	X(G_STACK_LO, "runtime.g", "stack.lo", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(G_STACK_HI, "runtime.g", "stack.hi", 8, 8, 8, 8, 8, 8, 8, 8) \
+	X(G_STACKGUARD0, "runtime.g", "stackguard0", 16, 16, 16, 16, 16, 16, 16, 16) \
+	X(G_STACKGUARD1, "runtime.g", "stackguard1", 24, 24, 24, 24, 24, 24, 24, 24) \
 	X(G_PANIC, "runtime.g", "_panic", 32, 32, 32, 32, 32, 32, 32, 32) \
 	X(G_DEFER, "runtime.g", "_defer", 40, 40, 40, 40, 40, 40, 40, 40) \
 	X(G_M, "runtime.g", "m", 48, 48, 48, 48, 48, 48, 48, 48) \
@@ -87,17 +95,26 @@
 	X(G_LABELS, "runtime.g", "labels", 360, 344, 344, 352, 352, 344, 352, 352) \
 	X(G_X_REGS, "runtime.g", "xRegs", -1, -1, -1, -1, -1, -1, 400, 400) \
 	X(G_PARENT_GOID, "runtime.g", "parentGoid", -1, 272, 272, 280, 280, 272, 280, 280) \
+	X(G_GC_ASSIST_BYTES, "runtime.g", "gcAssistBytes", 384, 400, 416, 424, 432, 424, 440, 440) \
 	X(M_SIZE, "runtime.m", "", 1000, 1008, 2024, 1784, 1832, 1816, 1824, 1832) \
 	X(M_G0, "runtime.m", "g0", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(M_GSIGNAL, "runtime.m", "gsignal", 80, 80, 80, 80, 80, 72, 72, 72) \
 	X(M_CURG, "runtime.m", "curg", 192, 192, 192, 192, 192, 184, 184, 184) \
+	X(M_P, "runtime.m", "p", 208, 208, 208, 208, 208, 200, 208, 208) \
+	X(M_MALLOCING, "runtime.m", "mallocing", 240, 240, 240, 240, 240, 232, 240, 240) \
+	X(M_LOCKS, "runtime.m", "locks", 264, 264, 264, 264, 264, 256, 264, 264) \
 	X(M_PROCID, "runtime.m", "procid", 72, 72, 72, 72, 72, 64, 64, 64) \
 	X(M_ALLLINK, "runtime.m", "alllink", 336, 336, 328, 352, 352, 344, 352, 352) \
 	X(M_VDSO_SP, "runtime.m", "vdsoSP", -1, 808, 1120, 880, -1, -1, 896, 896) \
+	X(P_STATUS, "runtime.p", "status", 4, 4, 4, 4, 4, 4, 4, 4) \
+	X(P_M, "runtime.p", "m", 56, 56, 56, 48, 48, 48, 48, 48) \
+	X(P_RUNQHEAD, "runtime.p", "runqhead", 400, 400, 400, 392, 392, 392, 400, 400) \
+	X(P_RUNNEXT, "runtime.p", "runnext", 2456, 2456, 2456, 2448, 2448, 2448, 2456, 2456) \
 	X(P_MCACHE, "runtime.p", "mcache", 64, 64, 64, 56, 56, 56, 56, 56) \
 	X(P_PCACHE, "runtime.p", "pcache", 72, 72, 72, 64, 64, 64, 64, 64) \
 	X(PAGECACHE_CACHE, "runtime.pageCache", "cache", 8, 8, 8, 8, 8, 8, 8, 8) \
 	X(PAGECACHE_SCAV, "runtime.pageCache", "scav", 16, 16, 16, 16, 16, 16, 16, 16) \
+	X(P_STATS_SEQ, "runtime.p", "statsSeq", 8820, 8828, 8860, 8836, 8836, 9388, 13668, 13668) \
 	X(P_TIMERS, "runtime.p", "timers", 8832, 8840, 8872, 8840, 8840, 9392, 13672, 13672) \
 	X(DEFER_HEAP, "runtime._defer", "heap", 1, 1, 0, 0, 0, 0, 0, 0) \
 	X(DEFER_FN, "runtime._defer", "fn", 24, 24, 24, 24, 24, 24, 24, 24) \

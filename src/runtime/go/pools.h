@@ -69,5 +69,6 @@ void go_pool_path(struct go *go, uint32_t type, uint64_t offset, struct hf_str *
 struct hf_err *go_pools(struct hf_runtime *rt, const uint8_t *live, struct hf_pools *ret) HF_CHECKED;
 struct hf_err *go_pool_name(struct hf_runtime *rt, uint32_t pool, struct hf_str *owner, struct hf_str *path)
 	HF_CHECKED;
+struct hf_err *go_ctor_slot(struct hf_runtime *rt, uint32_t pool, struct hf_ctor_slot *ret) HF_CHECKED;
 
 #endif

@@ -28,6 +28,24 @@ struct hf_err *go_types_create(struct go *go)
 	return NULL;
 }
 
+struct hf_err *go_types_own(struct go *go)
+{
+	struct go_types *types = go->types;
+
+	for (size_t i = 0; i < types->section_bytes.n; i++) {
+		const struct go_module *m = &go->modules.at[i];
+		struct hf_scratch *copy = &types->section.at[i];
+		const uint8_t **at = &types->section_bytes.at[i];
+
+		if (!*at || *at == copy->at)
+			continue;
+		HF_TRY(hf_vec_reserve(copy, m->etypes - m->types));
+		memcpy(copy->at, *at, m->etypes - m->types);
+		*at = copy->at;
+	}
+	return NULL;
+}
+
 void go_types_destroy(struct go *go)
 {
 	struct go_types *types = go->types;

@@ -101,6 +101,8 @@ struct go_type {
 };
 
 struct hf_err *go_types_create(struct go *go) HF_CHECKED; /* after the modules are read */
+/* The types of modules are read from memory of our own from here on: a target that is stopped again takes its own away. */
+struct hf_err *go_types_own(struct go *go) HF_CHECKED;
 void go_types_destroy(struct go *go);
 
 /* Valid while the runtime lives; decoded on first use. id GO_NO_TYPE: a type of kind invalid and size 0. */
