@@ -146,6 +146,7 @@ struct hf_head {
 	const char *const *warnings;
 	size_t warnings_n;
 };
+/* s  NULL: of an answer that was asked of no target. */
 HF_API void hf_session_head(const struct hf_session *s, struct hf_head *ret);
 
 /* Results are trees of plain structs: all they point to is freed with them by hf_result_free. */
@@ -570,6 +571,10 @@ HF_API struct hf_err *hf_snap(struct hf_session *s, const char *path, const stru
 /* ---- patch: another constructor for a pool -------------------------------------------------------------------------- */
 
 #include "holdfast_patch.h"
+
+/* ---- switches: numbers of the runtime; drain: what collections free of pools ------------------------------------------ */
+
+#include "holdfast_switch.h"
 
 /* ---- the page: what to paste into a ticket ------------------------------------------------------------------------ */
 

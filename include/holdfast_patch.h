@@ -28,6 +28,7 @@ struct hf_patch_options {
 	bool all,
 		expired; /* revert: all patches of the process; those whose time is over. Else: the one of `plan` */
 	const char *journal; /* the file; NULL: by XDG_STATE_HOME */
+	double wait_s;       /* revert: first wait so long, or until the process ends; 0: do not */
 	const char *save;    /* plan: the file to save it to; NULL: where plans are kept, named by its id */
 };
 
@@ -44,8 +45,8 @@ struct hf_patch_finding {
 
 /* Somebody who is inside of the old constructor, or of the pool's get, at this moment: told, not waited for. */
 struct hf_patch_user {
-	const char *name; /* "goroutine 7", "thread 1234 (worker)" */
-	const char *function;
+	char name[64]; /* "goroutine 7", "thread 1234 (worker)" */
+	char function[192];
 };
 
 /* The record that all later steps refer to, by its hash. */
@@ -168,6 +169,7 @@ HF_API struct hf_err *hf_patch_dry_run(struct hf_session *s, const struct hf_pat
 				       const struct hf_patch_dry_run **ret) HF_CHECKED;
 HF_API struct hf_err *hf_patch_apply(struct hf_session *s, const struct hf_patch_options *options,
 				     const struct hf_patch_states **ret) HF_CHECKED;
+/* s  NULL, for status and revert: all processes of the journal. */
 HF_API struct hf_err *hf_patch_status(struct hf_session *s, const struct hf_patch_options *options,
 				      const struct hf_patch_states **ret) HF_CHECKED;
 /* options->plan: the id of one patch; NULL: all of the session's process. */

@@ -123,13 +123,13 @@ class Front:
                 names = [name + "/" * os.path.isdir(name) for name in glob.glob(glob.escape(begun) + "*")]
             elif before in ("--pool", "--to") and before in self._options(verb):
                 names = self._patch_words(before[2:], words, begun)
-            elif verb.startswith("patch ") and self._takes_words(verb) and not begun.startswith("-"):
+            elif "ID" in self._takes(verb) and not begun.startswith("-"):
                 names = self._patch_words("id", words, begun)
             elif before.startswith("--") and before in self._options(verb):
                 names = self._values(verb, before)
             elif begun.startswith("-"):
                 names = self._options(verb)
-            elif begun and self._takes_words(verb):
+            elif begun and self._takes(verb) and not verb.startswith("patch "):
                 self._open(self.extension.Question([]))
                 own = begun.startswith("&")
                 names = ["&" * own + name for name in self.session.complete(begun[own:]).split("\n")[:-1]]
@@ -139,8 +139,9 @@ class Front:
             return []
         return sorted({name for name in names if name.startswith(begun)})
 
-    def _takes_words(self, verb):
-        return any(name == verb and words for name, words, _ in self.extension.commands())
+    def _takes(self, verb):
+        """The words that a command takes: 'ADDR...', '[ID]'; '' where it takes none."""
+        return next((words for name, words, _ in self.extension.commands() if name == verb), "")
 
     def _patch_words(self, kind, words, begun):
         given = dict(zip(words, words[1:]))

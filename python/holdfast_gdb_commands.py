@@ -277,7 +277,8 @@ def define_all():
         first, _, second = verb.partition(" ")
         if second and first not in prefixes:
             prefixes.add(first)
-            define(f"holdfast {first}", f"The commands 'holdfast {first}'.\n\n" + holdfast.help(first), first, True)
+            define(f"holdfast {first}", f"The commands 'holdfast {first}'.\n\n{holdfast.help(first)}\n"
+                   f"Those that write need '{HOW_TO_ALLOW}'.", first, True)
         text = holdfast.help(verb).replace(f"\n{summary}.\n", "\n", 1)
         define(f"holdfast {verb}", f"{summary[0].upper()}{summary[1:]}.\n\n{text}", verb, False)
     gdb.execute("alias hf = holdfast")

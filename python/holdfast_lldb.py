@@ -250,7 +250,7 @@ class Command:
         return "What holds the memory of a Go program."
 
     def get_long_help(self):
-        return holdfast.help(None)
+        return holdfast.help(None) + f"\n'holdfast patch' writes to the process only after '{HOW_TO_ALLOW}'.\n"
 
 
 def __lldb_init_module(made_by, _):

@@ -16,6 +16,7 @@ struct hf_cli {
 	const char *core, *exe; /* NULL: not given */
 	bool json, help, version;
 	unsigned given; /* HF_TAKES_* that were */
+	uint64_t seen;  /* the options that were, a bit each */
 };
 
 /* argv  is permuted, and must outlive ret.     held  in a debugger: the target is what it holds.

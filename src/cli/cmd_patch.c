@@ -128,6 +128,8 @@ static struct hf_err *ask_revert(struct hf_session *s, const struct hf_args *arg
 		return hf_err(
 			HF_USAGE,
 			"which patch? its id ('holdfast patch status' lists them), --all, or --expired");
+	if (!s && !options.expired)
+		return hf_err(HF_USAGE, "of which process? -p PID (without it --expired alone is allowed)");
 	return hf_patch_revert(s, &options, (const struct hf_patch_states **)ret);
 }
 
@@ -194,11 +196,13 @@ const struct hf_command hf_command_patch_apply = {
 	.takes = HF_TAKES_PATCH | HF_TAKES_APPLY,
 	.detail = "Plans, vets and runs it dry, or takes a plan; then stores one word, if all of that is "
 		  "accepted "
-		  "and you say so:\n"
-		  "by --yes, or by typing yes at a terminal. What it does is in the journal before it is "
-		  "done, so "
-		  "that it can be\n"
-		  "taken back, also when this program was killed.",
+		  "and you say\n"
+		  "so: by --yes, or by typing yes at a terminal; in a debugger by its own setting, "
+		  "allow-write, alone. "
+		  "What it\n"
+		  "does is in the journal before it is done, so that it can be taken back, also when this "
+		  "program was "
+		  "killed.",
 	.example = "holdfast patch apply " EXAMPLE " --yes",
 	.example_says = "the pool makes its objects by the new constructor",
 	.ask = ask_apply,
@@ -216,6 +220,7 @@ const struct hf_command hf_command_patch_status = {
 	.example = "holdfast patch status -p 1234",
 	.example_says = "what is patched, and whether it helps",
 	.ask = ask_status,
+	.alone = true,
 };
 
 const struct hf_command hf_command_patch_revert = {
@@ -229,4 +234,5 @@ const struct hf_command hf_command_patch_revert = {
 	.example = "holdfast patch revert -p 1234 --all",
 	.example_says = "the process is as it was before",
 	.ask = ask_revert,
+	.alone = true,
 };

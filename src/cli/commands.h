@@ -19,7 +19,16 @@
 	X(spans)                                                                                             \
 	X(memstats)                                                                                          \
 	X(snap)                                                                                              \
-	X(export) X(patch_plan) X(patch_vet) X(patch_dry_run) X(patch_apply) X(patch_status) X(patch_revert)
+	X(export)                                                                                            \
+	X(patch_plan)                                                                                        \
+	X(patch_vet)                                                                                         \
+	X(patch_dry_run)                                                                                     \
+	X(patch_apply)                                                                                       \
+	X(patch_status)                                                                                      \
+	X(patch_revert)                                                                                      \
+	X(patch_get)                                                                                         \
+	X(patch_set)                                                                                         \
+	X(patch_drain)
 
 /* What was asked, apart from the target. */
 struct hf_args {
@@ -40,6 +49,7 @@ struct hf_args {
 	/* In a debugger, its own leave to write counts, and nothing is asked at its terminal. */
 	bool held, allow_write;
 	const char *leave; /* how that is given; NULL: --yes */
+	double expires_s;  /* 0: not given */
 };
 
 #define HF_LIMIT_DEFAULT     20
@@ -61,6 +71,8 @@ enum {
 	HF_TAKES_PATCH = 1 << 9,  /* which pool and constructor, within what limits */
 	HF_TAKES_APPLY = 1 << 10, /* what it takes to write */
 	HF_TAKES_REVERT = 1 << 11,
+	HF_TAKES_SET = 1 << 12,
+	HF_TAKES_DRAIN = 1 << 13,
 };
 
 struct hf_command {
@@ -75,6 +87,7 @@ struct hf_command {
 	const char *example_says; /* what the example answers */
 	/* ret  caller frees with hf_result_free */
 	struct hf_err *(*ask)(struct hf_session *s, const struct hf_args *args, const void **ret);
+	bool alone; /* it may be asked without a target: ask then gets no session */
 	/* What an answer ends with, where that is not 0: a refusal is an answer, too. NULL: 0. */
 	int (*exit_code)(const void *result);
 };

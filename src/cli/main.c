@@ -49,8 +49,10 @@ static struct hf_err *answer(const struct hf_cli *cli, char **ret, int *ret_exit
 	_cleanup_(close_session) struct hf_session *s = NULL;
 	_cleanup_(free_result) const void *result = NULL;
 
-	HF_TRY(cli->core ? hf_session_open_core(cli->core, cli->exe, &cli->options, &s)
-			 : hf_session_open_pid(cli->pid, &cli->options, &s));
+	if (cli->core)
+		HF_TRY(hf_session_open_core(cli->core, cli->exe, &cli->options, &s));
+	else if (cli->pid)
+		HF_TRY(hf_session_open_pid(cli->pid, &cli->options, &s));
 	HF_TRY(cli->command->ask(s, &cli->args, &result));
 	HF_TRY(hf_interrupt_check());
 	*ret_exit = cli->command->exit_code ? cli->command->exit_code(result) : 0;

@@ -28,7 +28,8 @@
 	X(FORMAT, "format", 0, "FORMAT", HF_TAKES_FORMAT, "of the file: pprof (default)")                    \
 	X(PROFILE, "profile", 0, "KIND", HF_TAKES_PROFILE,                                                   \
 	  "of what: retained (default), goroutine or alloc")                                                 \
-	X(POOL, "pool", 0, "POOL", HF_TAKES_PATCH, "the pool: its name as in pools, or its address")         \
+	X(POOL, "pool", 0, "POOL", HF_TAKES_PATCH | HF_TAKES_DRAIN,                                          \
+	  "the pool: its name as in pools, or its address")                                                  \
 	X(TO, "to", 0, "CTOR", HF_TAKES_PATCH, "the new constructor: FUNCTION, FILE.so:FUNCTION, closure:N") \
 	X(PLAN, "plan", 0, "PLAN", HF_TAKES_PATCH, "a plan that was saved, instead of --pool and --to")      \
 	X(CPU_MAX, "cpu-max", 0, "MS", HF_TAKES_PATCH, "processor time that a dry run may take (default 5)") \
@@ -37,11 +38,15 @@
 	  "that the process may stand still for a dry run (default 10)")                                     \
 	X(STRICT, "strict", 0, NULL, HF_TAKES_PATCH, "refuse what reads variables that can change")          \
 	X(EXPERT, "expert", 0, NULL, HF_TAKES_PATCH, "allow nil, and code that is made for it")              \
-	X(YES, "yes", 0, NULL, HF_TAKES_APPLY, "do it, without a question")                                  \
+	X(YES, "yes", 0, NULL, HF_TAKES_APPLY | HF_TAKES_SET, "do it, without a question")                   \
 	X(INCONCLUSIVE, "accept-inconclusive", 0, NULL, HF_TAKES_APPLY,                                      \
 	  "do it where the dry run came to no end, too")                                                     \
 	X(ALL, "all", 0, NULL, HF_TAKES_REVERT, "all patches of the process")                                \
-	X(EXPIRED, "expired", 0, NULL, HF_TAKES_REVERT, "those whose time is over")                          \
+	X(EXPIRED, "expired", 0, NULL, HF_TAKES_REVERT,                                                      \
+	  "those whose time is over; of all processes where none is named")                                  \
+	X(WAIT, "wait", 0, "SECONDS", HF_TAKES_REVERT | HF_TAKES_DRAIN,                                      \
+	  "revert: wait so long first; drain: for two collections, at most so long")                         \
+	X(EXPIRES, "expires", 0, "SECONDS", HF_TAKES_SET, "take it back by itself after so long")            \
 	X(POOL_FILE, "pool-file", 0, "FILE", 0,                                                              \
 	  "JSON on pools of the program's own (docs/howto/pool-file.md)")                                    \
 	X(JSON, "json", 0, NULL, 0, "one JSON object instead of text")                                       \
@@ -52,12 +57,15 @@
 	X(HELP, "help", 'h', NULL, 0, "this help, or a command's")                                           \
 	X(VERSION, "version", 0, NULL, 0, "the version")
 
+/* A bit each in hf_cli.seen. */
 enum option_id {
 #define OPTION_ID(id, name, letter, arg, takes, help) OPTION_##id,
 	OPTIONS(OPTION_ID)
 #undef OPTION_ID
 		OPTION_N,
 };
+
+_Static_assert(OPTION_N <= 64, "options outnumber the bits of hf_cli.seen");
 
 static const struct {
 	const char *name, *arg, *help;
@@ -218,6 +226,19 @@ static struct hf_err *parse_ms(const char *option, const char *text, uint64_t ma
 	return NULL;
 }
 
+#define SECONDS_MAX (7u * 24 * 3600)
+
+static struct hf_err *parse_seconds(const char *option, const char *text, double *ret)
+{
+	uint64_t millionths;
+	const char *end = parse_millionths(text, &millionths);
+
+	if (!end || *end || !millionths || millionths > SECONDS_MAX * UINT64_C(1000000))
+		return hf_err(HF_USAGE, "%s takes seconds, up to a week, not '%s'", option, text);
+	*ret = (double)millionths / 1e6;
+	return NULL;
+}
+
 static struct hf_err *set_patch_option(struct hf_cli *cli, enum option_id id, const char *text)
 {
 	struct hf_patch_options *patch = &cli->args.patch;
@@ -256,6 +277,10 @@ static struct hf_err *set_patch_option(struct hf_cli *cli, enum option_id id, co
 	case OPTION_EXPIRED:
 		patch->expired = true;
 		break;
+	case OPTION_WAIT:
+		return parse_seconds("--wait", text, &patch->wait_s);
+	case OPTION_EXPIRES:
+		return parse_seconds("--expires", text, &cli->args.expires_s);
 	default:
 		break;
 	}
@@ -267,7 +292,7 @@ static struct hf_err *set_option(struct hf_cli *cli, enum option_id id, const ch
 	uint64_t n = 0;
 
 	switch (id) {
-	case OPTION_POOL ... OPTION_EXPIRED:
+	case OPTION_POOL ... OPTION_EXPIRES:
 		return set_patch_option(cli, id, text);
 	case OPTION_PID:
 		HF_TRY(parse_number("-p", text, 1, INT_MAX, &n));
@@ -386,6 +411,7 @@ static struct hf_err *parse_options(int argc, char **argv, struct hf_cli *cli)
 			return hf_err(HF_USAGE, "--%s is given twice", rows[id].name);
 		seen[id] = true;
 		cli->given |= rows[id].takes;
+		cli->seen |= UINT64_C(1) << id;
 		HF_TRY(set_option(cli, id, optarg));
 	}
 	return NULL;
@@ -434,7 +460,7 @@ static struct hf_err *check_target(const struct hf_cli *cli)
 {
 	if (cli->pid && cli->core)
 		return hf_err(HF_USAGE, "both -p and -c are given: ask one process or one core");
-	if (!cli->pid && !cli->core)
+	if (!cli->pid && !cli->core && !cli->command->alone)
 		return hf_err(
 			HF_USAGE,
 			"no target: name a process by -p PID or a core file by -c CORE ('holdfast --help')");
@@ -446,10 +472,10 @@ static struct hf_err *check_target(const struct hf_cli *cli)
 static struct hf_err *check(const struct hf_cli *cli)
 {
 	const struct hf_command *command = cli->command;
-	unsigned strange = cli->given & ~command->takes, missing = command->needs & ~cli->given;
+	unsigned missing = command->needs & ~cli->given;
 
 	for (int i = 0; i < OPTION_N; i++) {
-		if (rows[i].takes & strange)
+		if (cli->seen >> i & 1 && rows[i].takes && !(rows[i].takes & command->takes))
 			return hf_err(HF_USAGE, "'%s' takes no --%s ('holdfast help %s')", command->name,
 				      rows[i].name, command->name);
 		if (rows[i].takes & missing)
@@ -525,7 +551,8 @@ void hf_cli_add_options(struct hf_str *ret, unsigned takes, bool held)
 void hf_cli_add_target(struct hf_str *ret, const struct hf_cli *cli)
 {
 	if (!cli->core) {
-		hf_str_addf(ret, "-p %d", cli->pid);
+		if (cli->pid)
+			hf_str_addf(ret, "-p %d", cli->pid);
 		return;
 	}
 	hf_str_add(ret, "-c ");

@@ -1,6 +1,7 @@
 #include "apply.h"
 #include "fault.h"
 #include "load.h"
+#include "switch.h"
 #include "write.h"
 
 #include "../base/workers.h"
@@ -72,18 +73,7 @@ static struct hf_err *check_process(const struct hf_plan *plan, const struct hf_
 		return hf_err(HF_STALE,
 			      "process %d executes another program than when plan %s was made: plan it anew",
 			      id->pid, plan->id);
-	if (id->init)
-		return hf_err(HF_REFUSED, "process 1 of this machine is never patched");
-	if (id->privileged)
-		return hf_err(
-			HF_REFUSED,
-			"process %d runs with other rights than its user's (setuid, setgid, capabilities "
-			"of its file, or not dumpable): it is never patched",
-			id->pid);
-	if (geteuid() != 0 && id->uid != geteuid())
-		return hf_err(HF_REFUSED, "process %d is user %" PRIu64 "'s: only root patches another's",
-			      id->pid, id->uid);
-	return NULL;
+	return hf_patch_check_rights(id);
 }
 
 static struct hf_err *check_closure(const struct hf_plan *plan, const struct hf_apply_options *o)

@@ -17,10 +17,13 @@ static const struct {
 	{"start_time", offsetof(struct hf_baseline, start_time)},
 	{"live_bytes", offsetof(struct hf_baseline, live_bytes)},
 	{"total_alloc", offsetof(struct hf_baseline, total_alloc)},
+	{"alloc_rate", offsetof(struct hf_baseline, alloc_rate)},
 	{"pool_bytes", offsetof(struct hf_baseline, pool_bytes)},
 	{"collections", offsetof(struct hf_baseline, collections)},
 	{"old_size", offsetof(struct hf_baseline, old_size)},
 	{"new_size", offsetof(struct hf_baseline, new_size)},
+	{"old_items", offsetof(struct hf_baseline, old_items)},
+	{"new_items", offsetof(struct hf_baseline, new_items)},
 };
 
 static uint64_t *number_of(const struct hf_baseline *b, size_t i)

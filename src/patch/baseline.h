@@ -14,12 +14,14 @@ struct hf_baseline {
 	double up_s;          /* how long it had run */
 	uint64_t live_bytes;  /* of the heap; HF_UNKNOWN, like the next ones */
 	uint64_t total_alloc; /* that it had ever allocated */
+	uint64_t alloc_rate;  /* bytes a second, while it was looked at */
 	uint64_t pool_bytes;  /* that the pool's idle items retain */
 	uint64_t collections; /* that there had been */
 	/* What tells an object of one constructor from one of the other: the size of the largest block that the runs allocated
 	 * behind it. The same, or 0: nothing does. */
 	uint64_t old_size, new_size;
-	char type[256]; /* of these objects; "" unknown, or its name is longer */
+	uint64_t old_items, new_items; /* live objects of each */
+	char type[256];                /* of these objects; "" unknown, or its name is longer */
 };
 
 /* Errors: IO, NOMEM */

@@ -4,6 +4,8 @@
 
 #include <time.h>
 
+#define RUNS_MAX 8u /* those that come to no end included */
+
 /* What a run may allocate at most: far above any limit, so that the other reasons to refuse it are seen, too. */
 #define RUN_BYTES    (64u << 20)
 #define BORROW_TRIES 10u /* stops until there is a thread that a call can borrow its state from */
@@ -190,22 +192,26 @@ struct hf_err *hf_dry_run_make(struct hf_callee *c, const struct hf_ctor_slot *s
 			       struct hf_ghost_pages *pages, struct hf_dry_run *ret)
 {
 	unsigned agree = c->t->ops->stop ? hf_max(limits->agree, 1u) : 1;
-	unsigned seen[HF_REFUSAL_INCONCLUSIVE + 1] = {0};
+	unsigned seen[HF_REFUSAL_INCONCLUSIVE + 1] = {0}, conclusive = 0;
 	double held = 0;
 
-	for (unsigned i = 1; i <= HF_DRY_RUN_TRIES; i++) {
+	for (unsigned i = 1; i <= RUNS_MAX && conclusive < HF_DRY_RUN_TRIES; i++) {
 		HF_TRY(learn_and_run(c, slot, ctor, limits, pages, ret));
-
 		held = hf_max(held, ret->held_s);
 		ret->held_s = held;
 		ret->runs = i;
 		ret->agreed = ++seen[ret->refusal];
-		if (ret->agreed >= agree && ret->refusal != HF_REFUSAL_INCONCLUSIVE)
+		if (ret->refusal == HF_REFUSAL_INCONCLUSIVE) {
+			/* A core does not change: nor does what is missing in it. */
+			if (!c->t->ops->stop || i >= RUNS_MAX / 2)
+				return NULL;
+		} else if (ret->agreed >= agree) {
 			return NULL;
+		} else {
+			conclusive++;
+		}
 		nap(i);
 	}
-	if (ret->refusal == HF_REFUSAL_INCONCLUSIVE && seen[HF_REFUSAL_INCONCLUSIVE] == HF_DRY_RUN_TRIES)
-		return NULL;
 	ret->refusal = HF_REFUSAL_INCONCLUSIVE;
 	HF_TRY(add_limit(&ret->findings, HF_REFUSAL_INCONCLUSIVE, "disagreement", 0,
 			 "no two of three runs came to the same end: the program was busy; try again"));

@@ -7,7 +7,7 @@
 #define HF_DRY_RUN_CPU_US  5000u
 #define HF_DRY_RUN_BYTES   1024u
 #define HF_DRY_RUN_HOLD_US 10000u
-#define HF_DRY_RUN_TRIES   3u
+#define HF_DRY_RUN_TRIES   3u /* runs that come to an end, of which two must agree */
 
 struct hf_dry_run_limits {
 	uint64_t cpu_us, alloc_bytes, hold_us;

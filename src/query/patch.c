@@ -239,48 +239,7 @@ void hf_patch_close(struct hf_patch *p)
 	hf_arena_deinit(&p->names);
 }
 
-/* ---- who is inside ------------------------------------------------------------------------------------------------- */
-
-#define USERS_MAX  1000
-#define FRAMES_MAX 100
-
-static bool is_inside(const struct hf_patch *p, const char *function)
-{
-	return (*p->slot.function && !strcmp(function, p->slot.function)) ||
-	       (*p->slot.getter && !strcmp(function, p->slot.getter));
-}
-
-/* The goroutines that have the old constructor or the pool's get on their stacks. */
-static struct hf_err *find_users(struct hf_patch *p, struct hf_patch_plan *ret, const void *result)
-{
-	const struct hf_runtime_ops *ops = p->s->rt->ops;
-	struct hf_stack_frame frames[FRAMES_MAX];
-	struct hf_patch_user *users;
-	size_t n, tasks;
-
-	HF_TRY(hf_session_load(p->s));
-	tasks = ops->tasks(p->s->rt);
-	users = hf_result_alloc(result, hf_min(tasks, (size_t)USERS_MAX) + 1, sizeof(*users));
-	if (!users)
-		return hf_err_nomem();
-	for (size_t i = 0; i < tasks && ret->users_n < USERS_MAX; i++) {
-		struct hf_task task;
-		char name[48];
-
-		HF_TRY(ops->task_frames(p->s->rt, i, frames, FRAMES_MAX, &n));
-		for (size_t k = 0; k < n; k++) {
-			if (!is_inside(p, frames[k].function))
-				continue;
-			HF_TRY(ops->task(p->s->rt, i, &task));
-			snprintf(name, sizeof(name), "goroutine %" PRIu64, task.id);
-			users[ret->users_n++] = (struct hf_patch_user){
-				hf_result_str(result, name), hf_result_str(result, frames[k].function)};
-			break;
-		}
-	}
-	ret->users = users;
-	return NULL;
-}
+/* ---- plan ------------------------------------------------------------------------------------------------------------- */
 
 static struct hf_err *save(const struct hf_patch *p, struct hf_patch_plan *plan, const void *result)
 {
@@ -301,8 +260,7 @@ static struct hf_err *plan(struct hf_patch *p, struct hf_patch_plan *ret)
 
 	HF_TRY(hf_patch_tell_plan(ret, p, &told));
 	*ret = *told;
-	if (p->s->rt)
-		HF_TRY(find_users(p, ret, ret));
+	HF_TRY(hf_patch_find_users(p, ret));
 	return save(p, ret, ret);
 }
 

@@ -1,8 +1,12 @@
 /* patch apply, status and revert. */
 #include "../patch/apply.h"
 #include "../patch/load.h"
+#include "../patch/switch.h"
 #include "../target/identity.h"
 #include "patch_private.h"
+
+#define REVERT_TRIES   60 /* after a wait, */
+#define REVERT_AGAIN_S 10 /* so far apart */
 
 /* ---- states ------------------------------------------------------------------------------------------------------------ */
 
@@ -50,10 +54,10 @@ static struct hf_err *tell_list(const char *verb, const struct hf_patched_list *
 
 static struct hf_err *check_live(const struct hf_session *s)
 {
-	if (s->t->core)
+	if (s && s->t->core)
 		return hf_err(HF_REFUSED, "%s: a core has nothing to patch: vet and dry-run work on it",
 			      s->t->label);
-	if (strcmp(s->t->ops->kind, "live") != 0)
+	if (s && strcmp(s->t->ops->kind, "live") != 0)
 		return hf_err(
 			HF_REFUSED,
 			"%s is not a process of this machine: it is patched where it runs; vet and dry-run "
@@ -72,7 +76,17 @@ static struct hf_err *check_leave(const struct hf_session *s, const struct hf_pa
 {
 	if (o->allow_write || o->confirm)
 		return NULL;
-	return hf_err(HF_REFUSED, "nothing is written to %s without leave: %s", s->t->label, how_to_allow(o));
+	return hf_err(HF_REFUSED, "nothing is written to %s without leave: %s",
+		      s ? s->t->label : "any process", how_to_allow(o));
+}
+
+/* Of the last that is applied, or was, the figures are shown; a switch has none. */
+static const struct hf_patched *last_pool(const struct hf_patched_list *l)
+{
+	for (size_t i = l->list.n; i > 0; i--)
+		if (strcmp(l->list.at[i - 1].entry.kind, HF_SWITCH_KIND) != 0)
+			return &l->list.at[i - 1];
+	return NULL;
 }
 
 struct hf_err *hf_patch_status(struct hf_session *s, const struct hf_patch_options *options,
@@ -80,22 +94,47 @@ struct hf_err *hf_patch_status(struct hf_session *s, const struct hf_patch_optio
 {
 	const struct hf_revert_options o = {.journal = options->journal, .plan = options->plan};
 	_cleanup_(hf_patched_list_deinit) struct hf_patched_list list = {0};
+	const struct hf_patched *watched;
 	struct hf_patch_states *result;
 	struct hf_err *err;
 
 	HF_TRY(check_live(s));
-	HF_TRY(hf_patched_list(s->t, &o, &list));
+	HF_TRY(hf_patched_list(s ? s->t : NULL, &o, &list));
 	HF_TRY(hf_result_new(sizeof(*result), &result));
 	err = tell_list("status", &list, result);
-	/* Of the last that is applied, or was. */
-	if (!err && list.list.n)
-		err = hf_patch_watch_it(s, list.list.at[list.list.n - 1].entry.plan,
-					list.list.at[list.list.n - 1].entry.slot_addr, result);
+	watched = s ? last_pool(&list) : NULL;
+	if (!err && watched)
+		err = hf_patch_watch_it(s, watched->entry.plan, watched->entry.slot_addr, result);
 	if (err) {
 		hf_result_free(result);
 		return err;
 	}
 	*ret = result;
+	return NULL;
+}
+
+static bool any_stands(const struct hf_patched_list *l)
+{
+	hf_vec_each(&l->list, p)
+		if (p->state == HF_PATCHED_APPLIED)
+			return true;
+	return false;
+}
+
+/* Who has waited may find a debugger at work: nobody is there to ask again. */
+static struct hf_err *revert(struct hf_session *s, const struct hf_patch_options *options,
+			     const struct hf_revert_options *o, struct hf_patched_list *ret)
+{
+	unsigned tries = options->wait_s > 0 ? REVERT_TRIES : 1;
+
+	HF_TRY(hf_patch_wait(s, options->wait_s));
+	HF_TRY(hf_revert(s ? s->t : NULL, o, ret));
+	while (--tries && any_stands(ret)) {
+		hf_patched_list_deinit(ret);
+		*ret = (struct hf_patched_list){0};
+		HF_TRY(hf_patch_wait(s, REVERT_AGAIN_S));
+		HF_TRY(hf_revert(s ? s->t : NULL, o, ret));
+	}
 	return NULL;
 }
 
@@ -112,7 +151,7 @@ struct hf_err *hf_patch_revert(struct hf_session *s, const struct hf_patch_optio
 
 	HF_TRY(check_live(s));
 	HF_TRY(check_leave(s, options));
-	HF_TRY(hf_revert(s->t, &o, &list));
+	HF_TRY(revert(s, options, &o, &list));
 	HF_TRY(hf_result_new(sizeof(*result), &result));
 	err = tell_list("revert", &list, result);
 	if (err) {
@@ -199,7 +238,7 @@ static struct hf_err *apply(struct hf_patch *p, struct hf_patch_states *result)
 	HF_TRY(hf_patch_take_baseline(p->s, &p->plan, &before));
 	HF_TRY(hf_patch_try_it(p, result, dry));
 	HF_TRY(check_wanted(p, dry, &o.allow_write));
-	hf_patch_tell_apart(dry, &before);
+	HF_TRY(hf_patch_look_again(p->s, dry, p->plan.slot_addr, &before));
 	HF_TRY(hf_baseline_keep(&before));
 	snprintf(accepted.id, sizeof(accepted.id), "%s", p->plan.id);
 	accepted.accept = accept_of(dry->verdict);

@@ -34,6 +34,9 @@ bool hf_patch_names_file(const char *word, struct hf_patch_file *ret);
 /* patch_pool.c: the pool that a word names, and the callee of its language. */
 struct hf_err *hf_patch_find_pool(struct hf_patch *p, const char *word) HF_CHECKED;
 
+/* patch_users.c: sets users of a plan, and of C processors. Stops the target. */
+struct hf_err *hf_patch_find_users(struct hf_patch *p, struct hf_patch_plan *ret) HF_CHECKED;
+
 /* patch_report.c: what was found, as parts of a result. */
 struct hf_err *hf_patch_tell_plan(const void *result, const struct hf_patch *p,
 				  const struct hf_patch_plan **ret) HF_CHECKED;
@@ -50,12 +53,17 @@ struct hf_err *hf_patch_vet_it(struct hf_patch *p, struct hf_vet *ret, enum hf_r
 struct hf_err *hf_patch_try_it(struct hf_patch *p, const void *result, struct hf_patch_dry_run *ret)
 	HF_CHECKED;
 
-/* patch_watch.c: figures of the process as it is; what tells the objects of the constructors apart, from runs of both. */
+/* patch_watch.c: figures of the process as it is. */
 struct hf_err *hf_patch_take_baseline(struct hf_session *s, const struct hf_plan *plan,
 				      struct hf_baseline *ret) HF_CHECKED;
-void hf_patch_tell_apart(const struct hf_patch_dry_run *d, struct hf_baseline *ret);
+/* The same once more, after runs of both constructors: how much it allocates a second, and what each has made. */
+struct hf_err *hf_patch_look_again(struct hf_session *s, const struct hf_patch_dry_run *d, uint64_t slot_addr,
+				   struct hf_baseline *ret) HF_CHECKED;
 /* Compares those that were kept with now; nothing where none were. */
 struct hf_err *hf_patch_watch_it(struct hf_session *s, const char *id, uint64_t slot_addr,
 				 struct hf_patch_states *ret) HF_CHECKED;
+
+/* patch_set.c: waits so long, or until the process has ended. s  NULL: of no process. Errors: INTERRUPTED, TARGET */
+struct hf_err *hf_patch_wait(struct hf_session *s, double seconds) HF_CHECKED;
 
 #endif

@@ -10,6 +10,8 @@
 
 /* A process larger than this is not stopped for figures: they are not what it is patched for. */
 #define RESIDENT_MAX (8ull << 30)
+/* Nor twice, which takes as much memory of ours again: how much it allocates a second is then not known. */
+#define TWICE_MAX (1ull << 30)
 
 static double unix_now(void)
 {
@@ -30,6 +32,11 @@ static uint64_t memstat(const struct hf_heap *heap, const char *name)
 		if (!strcmp(heap->memstats[i].name, name))
 			return heap->memstats[i].value;
 	return HF_UNKNOWN;
+}
+
+static bool is_larger(const struct hf_session *s, uint64_t bytes)
+{
+	return s->t->facts && s->t->facts->rss != HF_UNKNOWN && s->t->facts->rss > bytes;
 }
 
 /* ---- the heap and the pool ---------------------------------------------------------------------------------------------- */
@@ -70,7 +77,8 @@ static struct hf_err *take(struct hf_session *s, uint64_t slot_addr, struct hf_b
 	ret->at = unix_now();
 	ret->up_s = up_s(s);
 	ret->live_bytes = ret->total_alloc = ret->pool_bytes = ret->collections = HF_UNKNOWN;
-	if (s->t->facts && s->t->facts->rss != HF_UNKNOWN && s->t->facts->rss > RESIDENT_MAX)
+	ret->alloc_rate = ret->old_items = ret->new_items = HF_UNKNOWN;
+	if (is_larger(s, RESIDENT_MAX))
 		return NULL;
 	HF_TRY(take_pool(s, slot_addr, ret));
 	if (s->rt)
@@ -97,12 +105,13 @@ static void see(void *arg, uint64_t slot, uint32_t to)
 
 /* Live objects of the type whose largest part is of one size, or of the other. */
 static struct hf_err *count_objects(struct hf_session *s, const struct hf_baseline *b,
-				    struct hf_watch_figures *ret)
+				    struct hf_baseline *ret)
 {
 	const struct hf_runtime_ops *ops = s->rt->ops;
 	uint32_t wanted = 0;
 
-	if (!*b->type || !b->old_size || !b->new_size || b->old_size == b->new_size || !ops->pointers)
+	if (!s->rt || !s->loaded || !*b->type || !b->old_size || !b->new_size || b->old_size == b->new_size ||
+	    !ops->pointers)
 		return NULL;
 	HF_TRY(hf_session_type(s));
 	for (uint32_t i = 1; i < ops->types(s->rt) && !wanted; i++) {
@@ -146,7 +155,14 @@ struct hf_err *hf_patch_take_baseline(struct hf_session *s, const struct hf_plan
 	return take(s, plan->slot_addr, ret);
 }
 
-void hf_patch_tell_apart(const struct hf_patch_dry_run *d, struct hf_baseline *ret)
+static uint64_t rate(uint64_t from, uint64_t to, double seconds)
+{
+	return from == HF_UNKNOWN || to == HF_UNKNOWN || to < from || seconds <= 0
+		       ? HF_UNKNOWN
+		       : (uint64_t)((double)(to - from) / seconds);
+}
+
+static void tell_apart(const struct hf_patch_dry_run *d, struct hf_baseline *ret)
 {
 	const char *type = d->run && d->run->result_type ? d->run->result_type : "";
 
@@ -157,11 +173,40 @@ void hf_patch_tell_apart(const struct hf_patch_dry_run *d, struct hf_baseline *r
 		memcpy(ret->type, type, strlen(type) + 1);
 }
 
-static uint64_t rate(uint64_t from, uint64_t to, double seconds)
+static struct hf_err *look_again(struct hf_session *s, uint64_t slot_addr, struct hf_baseline *ret)
 {
-	return from == HF_UNKNOWN || to == HF_UNKNOWN || to < from || seconds <= 0
-		       ? HF_UNKNOWN
-		       : (uint64_t)((double)(to - from) / seconds);
+	struct hf_baseline now = {.old_items = HF_UNKNOWN, .new_items = HF_UNKNOWN};
+
+	HF_TRY(take(s, slot_addr, &now));
+	now.alloc_rate = rate(ret->total_alloc, now.total_alloc, now.at - ret->at);
+	if (s->rt && s->loaded)
+		HF_TRY(count_objects(s, ret, &now));
+	ret->at = now.at;
+	ret->live_bytes = now.live_bytes;
+	ret->total_alloc = now.total_alloc;
+	ret->alloc_rate = now.alloc_rate;
+	ret->pool_bytes = now.pool_bytes;
+	ret->collections = now.collections;
+	ret->old_items = now.old_items;
+	ret->new_items = now.new_items;
+	return NULL;
+}
+
+struct hf_err *hf_patch_look_again(struct hf_session *s, const struct hf_patch_dry_run *d, uint64_t slot_addr,
+				   struct hf_baseline *ret)
+{
+	struct hf_session *again = NULL;
+	struct hf_err *err;
+
+	tell_apart(d, ret);
+	/* What a debugger holds stands still: a second look would see the same, and could not be had. */
+	if (!s->t->ops->stop || s->t->held || is_larger(s, TWICE_MAX))
+		return NULL;
+	HF_TRY(hf_session_open_pid(s->t->pid, &s->options, &again));
+	err = look_again(again, slot_addr, ret);
+	s->t->pause.stopped_s += again->t->pause.stopped_s;
+	hf_session_close(again);
+	return err;
 }
 
 struct hf_err *hf_patch_watch_it(struct hf_session *s, const char *id, uint64_t slot_addr,
@@ -189,12 +234,17 @@ struct hf_err *hf_patch_watch_it(struct hf_session *s, const char *id, uint64_t 
 		return NULL;
 	before.live_bytes = then.live_bytes;
 	before.pool_bytes = then.pool_bytes;
-	before.alloc_rate = rate(0, then.total_alloc, then.up_s);
+	before.alloc_rate = then.alloc_rate;
+	before.old_items = then.old_items;
+	before.new_items = then.new_items;
+	HF_TRY(count_objects(s, &then, &now));
 	after.live_bytes = now.live_bytes;
 	after.pool_bytes = now.pool_bytes;
-	after.alloc_rate = rate(then.total_alloc, now.total_alloc, now.at - then.at);
-	if (s->rt && s->loaded)
-		HF_TRY(count_objects(s, &then, &after));
+	/* What a debugger holds has stood still for some of that time, nobody knows how long. */
+	if (!s->t->held)
+		after.alloc_rate = rate(then.total_alloc, now.total_alloc, now.at - then.at);
+	after.old_items = now.old_items;
+	after.new_items = now.new_items;
 	ret->watch = rows;
 	return hf_watch_compare(&before, &after, hf_result_arena(ret), rows, &ret->watch_n,
 				&ret->watch_verdict);

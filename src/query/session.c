@@ -197,8 +197,15 @@ void hf_session_close(struct hf_session *s)
 void hf_session_head(const struct hf_session *s, struct hf_head *ret)
 {
 	struct hf_session *m = (struct hf_session *)s; /* the list of warnings is a cache */
-	const struct hf_target *t = s->t;
-	const char **list = hf_realloc(m->warnings, t->warnings.n + 1, sizeof(*list));
+	const struct hf_target *t = s ? s->t : NULL;
+	const char **list;
+
+	if (!s) {
+		*ret = (struct hf_head){
+			.kind = "journal", .label = "the journal", .exe = "", .complete = true};
+		return;
+	}
+	list = hf_realloc(m->warnings, t->warnings.n + 1, sizeof(*list));
 
 	*ret = (struct hf_head){
 		.kind = t->ops->kind,

@@ -31,6 +31,9 @@ static const struct {
 	{"patch apply", hf_text_patch_states, hf_json_patch_states},
 	{"patch status", hf_text_patch_states, hf_json_patch_states},
 	{"patch revert", hf_text_patch_states, hf_json_patch_states},
+	{"patch get", hf_text_patch_get, hf_json_patch_get},
+	{"patch set", hf_text_patch_set, hf_json_patch_set},
+	{"patch drain", hf_text_patch_drain, hf_json_patch_drain},
 };
 
 /* What every answer ends with: what it lacks, and what it cost the target. */

@@ -199,6 +199,32 @@ struct hf_runtime_stats {
 	size_t deps_n;
 };
 
+/* A number of the runtime's own that may be changed while the program runs: one of a fixed list. It is signed, and alone in
+ * its aligned word: where it is narrow it is the lower half, and the upper half is padding. */
+struct hf_knob {
+	const char *name,
+		*alias; /* "runtime.MemProfileRate", "memprofilerate"; all texts live while the runtime lives */
+	const char *what, *unit; /* unit: "bytes", "percent" */
+	uint64_t word_addr;      /* 0: not known: why_not */
+	bool narrow;
+	bool samples; /* it is the rate of the profile of allocations: "auto" chooses one by the load */
+	int64_t off, min, max; /* off: the value that switches it off, allowed beside min to max */
+	const char *effect;    /* when a change is seen */
+	const char *why_not;   /* ""; or why it cannot be set in this program */
+	const char *no_off;    /* ""; or why it cannot be switched off now */
+	char why_min[120];     /* ""; or why min is what it is now */
+};
+
+/* How the collector fares, as single words of the running program say. */
+#define HF_PULSE_RING 256
+struct hf_pulse {
+	uint64_t processors;     /* that the language works on; HF_UNKNOWN */
+	uint64_t collections;    /* ended since the start; HF_UNKNOWN */
+	uint64_t forced_every_s; /* it collects at least so often; 0: it is off */
+	size_t n;                /* of the last ones, the newest first: */
+	double ended[HF_PULSE_RING], paused_s[HF_PULSE_RING]; /* ended: seconds since 1970 */
+};
+
 /* The way from the start of a block to a value in it, or behind pointers in it. */
 #define HF_FIELD_STEPS 8
 struct hf_field_way {
@@ -368,6 +394,11 @@ struct hf_runtime_ops {
 	/* Where a pool of that list keeps its constructor, as the capture saw it; its name is left to the caller. NULL: pools
 	 * of this runtime keep none that can be replaced. Errors: FAULT, STALE (its memory was not captured) */
 	struct hf_err *(*ctor_slot)(struct hf_runtime *rt, uint32_t pool, struct hf_ctor_slot *ret);
+
+	/* The numbers that may be changed, from 0 on; false past the last. Needs no capture: reads what is there now. Both may
+	 * be NULL: there are none. */
+	bool (*knob)(struct hf_runtime *rt, size_t i, struct hf_knob *ret);
+	struct hf_err *(*pulse)(struct hf_runtime *rt, struct hf_pulse *ret);
 
 	struct hf_err *(*stats)(struct hf_runtime *rt, struct hf_runtime_stats *ret);
 	void (*close)(struct hf_runtime *rt);

@@ -170,10 +170,12 @@ static struct hf_err *copy_pieces(struct plan *p)
 		return NULL;
 	}
 	for (struct batch b = {p, 0}; b.first < p->pieces.n; b.first += BATCH) {
-		hf_progress("copying memory", b.first, p->pieces.n);
+		if (p->pieces.n > BATCH)
+			hf_progress("copying memory", b.first, p->pieces.n);
 		HF_TRY(hf_parallel(hf_min(p->pieces.n - b.first, (size_t)BATCH), copy_in_batch, &b));
 	}
-	hf_progress("copying memory", p->pieces.n, p->pieces.n);
+	if (p->pieces.n > BATCH)
+		hf_progress("copying memory", p->pieces.n, p->pieces.n);
 	return NULL;
 }
 

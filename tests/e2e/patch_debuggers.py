@@ -99,6 +99,8 @@ def way_in_gdb(lab, victim, state, what, use, old, new):
     expect(answer["stopped_ms"] == 0 and [p["state"] for p in answer["result"]["patches"]] == ["applied"], f"status: {said[3]}")
     expect(said[4].count("process ") == 1, f"gdb has another process by now: {said[4]}")
     expect("applied" in said[7], f"status after it ran: {said[5:]}")
+    watched = {row["name"]: row for row in answer["result"]["watch"]}
+    expect("allocation rate" not in watched or watched["allocation rate"]["after"] is None, f"a rate of what stood still: {watched}")
     expect(state.events() == ["intent", "applied"], f"the journal: {state.events()}")
     victim.expect_gives(new)
     victim.expect_running()

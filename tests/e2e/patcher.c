@@ -4,6 +4,7 @@
  *	                                                 expert=1, accept=1, quiet=ADDR, expires=SECONDS, build=HEX, start=N;
  *	                                                 file=PATH function=NAME; code=ADDR [captured=N];
  *	                                                 copy0=CODE copy1=N: of the closure that stands there
+ *	patcher set PID WORD VALUE [narrow=1, expires=SECONDS]
  *	patcher revert PID|all [PLAN|expired]
  *	patcher list PID|all
  *	patcher bench PID SLOT OLD NEW TIMES             apply and revert; prints how long each apply stopped it
@@ -11,6 +12,7 @@
  * The journal is where XDG_STATE_HOME says. One JSON object a line on stdout; errors as the tool has them.
  */
 #include "../../src/patch/apply.h"
+#include "../../src/patch/switch.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -112,6 +114,37 @@ static struct hf_err *apply(struct hf_target *t, char **words, double *ret_stopp
 	return err;
 }
 
+static bool allow(void *arg, int64_t old_value)
+{
+	(void)arg;
+	(void)old_value;
+	return true;
+}
+
+static struct hf_err *set(struct hf_target *t, char **words)
+{
+	const struct hf_knob knob = {
+		.name = "the knob",
+		.unit = "bytes",
+		.word_addr = number(words[0]),
+		.narrow = option(words, "narrow", NULL),
+	};
+	const struct hf_switch_request request = {
+		.knob = &knob,
+		.runtime = "go",
+		.value = (int64_t)number(words[1]),
+		.expires_s = atof(option(words, "expires", "0")),
+		.allowed = allow,
+		.leave = "",
+	};
+	struct hf_switch_result r;
+
+	HF_TRY(hf_switch_set(t, &request, &r));
+	printf("{\"plan\":\"%s\",\"state\":\"%s\",\"old\":%" PRId64 ",\"stopped_us\":%.1f}\n", r.plan,
+	       hf_switch_end_name(r.end), r.old_value, r.stopped_s * 1e6);
+	return NULL;
+}
+
 static struct hf_err *look(struct hf_target *t, bool revert, const char *which, bool quiet)
 {
 	struct hf_revert_options o = {.allow_write = true};
@@ -155,6 +188,8 @@ static struct hf_err *run(char **words, int n)
 		HF_TRY(hf_target_open_pid(atoi(words[1]), &t));
 	if (!strcmp(words[0], "apply") && n >= 5 && t)
 		return apply(t, words + 2, &stopped);
+	if (!strcmp(words[0], "set") && n >= 4 && t)
+		return set(t, words + 2);
 	if (!strcmp(words[0], "bench") && n >= 6 && t)
 		return bench(t, words + 2);
 	if (!strcmp(words[0], "revert") || !strcmp(words[0], "list"))

@@ -64,6 +64,7 @@ def main():
             findings.append(f"{path}: not UTF-8: {error}")
     for path, text in files.items():
         rules = [words.check] + ([layers.check, writes.check] if path.endswith((".c", ".h")) else [])
+        rules += [writes.check_python] if path.endswith(".py") else []
         findings += [f"{path}:{line}: {finding}" for rule in rules for line, finding in rule(path, text)]
     findings += [f"{path}: {finding}" for path, finding in words.check_lists(files)]
     if "--no-format" not in sys.argv:

@@ -109,6 +109,21 @@ WRITES = [
     ("tests/unit/test_x.c", "\tptrace(PTRACE_POKEDATA, tid, a, b);", ""),
 ]
 
+FRONTS = [
+    ("python/holdfast_gdb.py", "def write_word(a, w):\n    gdb.selected_inferior().write_memory(a, w)\n", ""),
+    ("python/holdfast_gdb.py", "def read(a):\n    gdb.selected_inferior().write_memory(a, b'')\n", "write_memory"),
+    ("python/holdfast_gdb.py", "write = gdb.selected_inferior().write_memory\n", "write_memory"),
+    ("python/holdfast_gdb.py", "getattr(inferior, 'write_memory')(a, w)\n", "another way"),
+    ("python/holdfast_gdb.py", "gdb.execute('info files', to_string=True)\n", ""),
+    ("python/holdfast_gdb.py", "gdb.execute('set var x = 1')\n", "not known"),
+    ("python/holdfast_gdb.py", "gdb.execute(f'set {name} {value}')\n", ""),
+    ("python/holdfast_gdb.py", "gdb.execute(f'call {name}()')\n", "not known"),
+    ("python/holdfast_gdb.py", "gdb.execute(command)\n", "not known"),
+    ("python/holdfast_lldb.py", "process().WriteMemory(a, w, e)\n", "WriteMemory"),
+    ("python/holdfast_lldb.py", "debugger.HandleCommand('register write rip 0')\n", "not known"),
+    ("tests/e2e/x.py", "process.WriteMemory(a, w, e)\n", ""),
+]
+
 LISTS = [
     ({"src/base/x.c": "", "src/meson.build": "'base/x.c',"}, 0),
     ({"src/base/x.c": "", "src/meson.build": "'base/y.c',"}, 1),
@@ -122,7 +137,7 @@ LISTS = [
 
 def main():
     failures = []
-    for rule, rows in ((layers.check, LAYERS), (words.check, WORDS), (writes.check, WRITES)):
+    for rule, rows in ((layers.check, LAYERS), (words.check, WORDS), (writes.check, WRITES), (writes.check_python, FRONTS)):
         for path, text, part in rows:
             found = [finding for _, finding in rule(path, text)]
             if bool(found) != bool(part) or not all(part in f for f in found[:1]):
@@ -133,7 +148,7 @@ def main():
             failures.append(f"{files}: found {found}, not {count}")
     for failure in failures:
         print(f"FAIL {failure}")
-    total = len(LAYERS) + len(WORDS) + len(WRITES) + len(LISTS)
+    total = len(LAYERS) + len(WORDS) + len(WRITES) + len(FRONTS) + len(LISTS)
     print(f"{total - len(failures)} passed, {len(failures)} failed")
     return 1 if failures else 0
 

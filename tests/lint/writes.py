@@ -2,6 +2,7 @@
 
 What is no known way to read is taken for a way to write: a request of ptrace that is not in the list below, or that does
 not stand there by its name, is a finding, too."""
+import ast
 import re
 
 import layers
@@ -65,3 +66,40 @@ def check(path, text):
             yield number, "mem_fd is for reading"
         if HOST.search(plain) and path not in HOST_HOMES:
             yield number, f"host_write: only {WRITER} may write through a debugger"
+
+
+# ---- the front ends of debuggers ---------------------------------------------------------------------------------
+
+# What changes a process in the interfaces of gdb and LLDB; `write_word` is the one function that may, for hf_host.write.
+CHANGES = {"write_memory", "WriteMemory", "write_register", "SetValueFromCString", "SetData", "assign", "Continue", "Kill", "Signal", "JumpToLine",
+           "SetPC", "SetFP", "SetSP", "AllocateMemory", "Destroy"}
+COMMANDS = {"execute", "HandleCommand", "HandleCommandF"}
+HARMLESS_COMMANDS = ("info ", "show ", "alias ", "remote get ", "command script add ", "set {}")
+WRITE_WORD = "write_word"
+
+
+def said(node):
+    """The text of a literal, with {} where something is put in; None: it is none."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
+
+
+def check_python(path, text):
+    """Yields (line, finding) of a front end."""
+    if not path.startswith("python/"):
+        return
+    tree = ast.parse(text)
+    allowed = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) and function.name == WRITE_WORD
+               for node in ast.walk(function)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in CHANGES and id(node) not in allowed:
+            yield node.lineno, f"{node.attr}: only {WRITE_WORD} may change a process"
+        if isinstance(node, ast.Constant) and node.value in CHANGES:
+            yield node.lineno, f"{node.value} by another way than its name"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in COMMANDS:
+            command = said(node.args[0]) if node.args else None
+            if command is None or not command.startswith(HARMLESS_COMMANDS):
+                yield node.lineno, "a command of the debugger that is not known to change nothing"

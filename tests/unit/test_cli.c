@@ -68,6 +68,20 @@ Test(cli, mistakes_are_refused_and_say_what)
 		{"overview -p 1 --by type", "takes no --by"},
 		{"snap -p 1", "needs --output FILE"},
 		{"page -p 1 -o x", "takes no --output"},
+		{"patch set GOGC 1 --yes", "no target"},
+		{"patch get", "no target"},
+		{"patch set -p 1", "needs NAME VALUE"},
+		{"patch set -p 1 GOGC 1 --expires 0", "up to a week"},
+		{"patch set -p 1 GOGC 1 --expires 604801", "up to a week"},
+		{"patch set -p 1 GOGC 1 --expires -1", "not '-1'"},
+		{"patch set -p 1 GOGC 1 --expires 5m", "not '5m'"},
+		{"patch set -p 1 GOGC 1 --wait 5", "takes no --wait"},
+		{"patch get -p 1 --yes", "takes no --yes"},
+		{"patch status --wait 1", "takes no --wait"},
+		{"patch drain -p 1 --wait", "--wait needs a value"},
+		{"patch drain -p 1 --to x", "takes no --to"},
+		{"patch drain -p 1 main.pool", "takes no word"},
+		{"patch revert -p 1 -c core --all", "both"},
 		{"dominators -p 1 --depth 0", "from 1 to 100"},
 		{"dominators -p 1 --depth 101", "from 1 to 100"},
 		{"dominators -p 1 --max 0", "not '0'"},
@@ -270,4 +284,21 @@ Test(cli, target_is_named_so_that_a_shell_takes_it)
 		cr_expect_str_eq(hf_str_get(&text), rows[i].expected);
 		hf_str_deinit(&text);
 	}
+}
+
+Test(cli, what_the_journal_answers_needs_no_target)
+{
+	static const char *const lines[] = {"patch status", "patch revert --expired",
+					    "patch revert --expired --wait 2.5"};
+	struct hf_str named = {0};
+	struct hf_cli cli;
+
+	for (size_t i = 0; i < HF_LEN(lines); i++) {
+		cr_assert_null(parse(lines[i], &cli), "%s", lines[i]);
+		cr_expect(cli.command->alone && !cli.pid && !cli.core);
+	}
+	cr_expect_float_eq(cli.args.patch.wait_s, 2.5, 1e-9);
+	hf_cli_add_target(&named, &cli);
+	cr_expect_str_eq(hf_str_get(&named), "");
+	hf_str_deinit(&named);
 }

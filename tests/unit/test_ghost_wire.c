@@ -158,7 +158,7 @@ Test(ghost_wire, sandbox_that_says_nothing_holds_nobody)
 {
 	double began = hf_now();
 
-	assert_code(try_run(SAYS_READY "sleep 100"), HF_IO, "in time");
+	assert_code(try_run(SAYS_READY "exec sleep 100"), HF_IO, "in time");
 	cr_assert_lt(hf_now() - began, 20);
 }
 

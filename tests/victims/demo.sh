@@ -93,7 +93,7 @@ ask patch dry-run -p "$victim" --pool main.pool --to main.newSmall
 ask patch apply -p "$victim" --pool main.pool --to main.newSmall --yes >"$scratch/applied"
 sed -n '1,2p' "$scratch/applied"
 echo '[...]'
-sed -n '/^patch  /,$p' "$scratch/applied"
+sed -n '/^patch /,$p' "$scratch/applied"
 sleep 4 # until two collections have come by
 ask patch status -p "$victim"
 exec 3>&-

@@ -40,7 +40,8 @@ struct json_t *hf_json_chain(struct hf_json *j, const struct hf_chain *at);
 typedef struct json_t *hf_json_fn(struct hf_json *j, const void *result);
 hf_json_fn hf_json_overview, hf_json_info, hf_json_why, hf_json_top, hf_json_dominators, hf_json_goroutines,
 	hf_json_snap, hf_json_export, hf_json_page, hf_json_memstats, hf_json_spans, hf_json_pools,
-	hf_json_slack, hf_json_patch_plan, hf_json_patch_vet, hf_json_patch_dry_run, hf_json_patch_states;
+	hf_json_slack, hf_json_patch_plan, hf_json_patch_vet, hf_json_patch_dry_run, hf_json_patch_states,
+	hf_json_patch_get, hf_json_patch_set, hf_json_patch_drain;
 
 /* The answer around it, as text and a newline. takes result.     Errors: NOMEM */
 struct hf_err *hf_json_answer(struct hf_json *j, const char *command, const struct hf_head *head,

@@ -30,6 +30,17 @@ static const char *or_unknown(const char *s)
 	return s && *s ? s : "?";
 }
 
+/* A name of code, without the folders of its package's path. */
+static void add_name(struct hf_text *t, const char *title, const char *name)
+{
+	struct hf_str s = {0};
+
+	hf_str_add_short(&s, name);
+	add_field(t, title, hf_str_get(&s));
+	t->out.failed |= s.failed;
+	hf_str_deinit(&s);
+}
+
 static void add_users(struct hf_text *t, const struct hf_patch_plan *p)
 {
 	if (!p->users_n)
@@ -49,8 +60,8 @@ static void add_plan(struct hf_text *t, const struct hf_patch_plan *p)
 	hf_text_styled(t, HF_STYLE_BOLD, "plan %s", p->id);
 	hf_text_end(t);
 	add_formatted(t, "pool", "%s (%s) at 0x%" PRIx64, p->pool, p->kind, p->pool_addr);
-	add_formatted(t, "from", "%s", *p->old_function ? p->old_function : "no constructor");
-	add_formatted(t, "to", "%s", or_unknown(p->new_function));
+	add_name(t, "from", *p->old_function ? p->old_function : "no constructor");
+	add_name(t, "to", or_unknown(p->new_function));
 	if (*p->item_type)
 		add_field(t, "items", p->item_type);
 	else if (p->object_size)
@@ -183,7 +194,7 @@ static void show_run(struct hf_table *table, const struct hf_patch_run *new, con
 
 static void show_function(struct hf_str *s, const struct hf_patch_run *r)
 {
-	hf_str_add(s, or_unknown(r->function));
+	hf_str_add_short(s, or_unknown(r->function));
 }
 
 static void show_end(struct hf_str *s, const struct hf_patch_run *r)
@@ -313,31 +324,27 @@ void hf_text_patch_dry_run(struct hf_text *t, const struct hf_head *head, const 
 
 /* ---- what became of patches -------------------------------------------------------------------------------------- */
 
-static void add_states(struct hf_text *t, const struct hf_patch_states *r)
+static void add_state(struct hf_text *t, const struct hf_head *head, const struct hf_patch_state *s)
 {
-	static const struct hf_column columns[] = {{.title = "patch"},           {.title = "state"},
-						   {"pool", .flexible = true},   {"now", .flexible = true},
-						   {"before", .flexible = true}, {.title = "since"}};
-	struct hf_table table = {.columns = columns, .columns_n = HF_LEN(columns)};
+	bool applied = !strcmp(s->state, "applied");
 
-	for (size_t i = 0; i < r->n; i++) {
-		const struct hf_patch_state *s = &r->states[i];
-		bool ours = !strcmp(s->state, "applied");
-
-		hf_table_add(&table, "%s", s->id);
-		hf_table_add(&table, "%s", s->state);
-		hf_table_add_name(&table, "", s->pool);
-		hf_table_add_name(&table, "", ours ? s->new_function : s->old_function);
-		hf_table_add_name(&table, "", ours ? s->old_function : s->new_function);
-		hf_table_add(&table, "%s", s->applied_at > 0 ? hf_show_time(s->applied_at).s : "");
-	}
-	hf_table_print(&table, t, 0);
-	for (size_t i = 0; i < r->n; i++)
-		if (r->states[i].why && *r->states[i].why)
-			hf_text_line(t, "  %s: %s", r->states[i].id, r->states[i].why);
-	if (r->n == 1 && strcmp(r->verb, "status") && r->states[0].stopped_s > 0)
-		hf_text_line(t, "The store held the process for %s.",
-			     hf_show_pause(r->states[0].stopped_s).s);
+	hf_text_styled(t, HF_STYLE_BOLD, "patch %s", s->id);
+	hf_text_add(t, "  ");
+	hf_text_styled(t, applied ? HF_STYLE_GOOD : HF_STYLE_NONE, "%s", s->state);
+	if (s->applied_at > 0)
+		hf_text_add(t, "  %s", hf_show_time(s->applied_at).s);
+	if (!head->pid)
+		hf_text_add(t, "  process %d", s->pid);
+	hf_text_end(t);
+	add_name(t, "pool", s->pool);
+	add_name(t, "now", or_unknown(applied ? s->new_function : s->old_function));
+	add_name(t, "before", or_unknown(applied ? s->old_function : s->new_function));
+	if (s->stopped_s > 0)
+		add_field(t, "held", hf_show_pause(s->stopped_s).s);
+	if (s->expires_at > 0 && applied)
+		add_field(t, "until", hf_show_time(s->expires_at).s);
+	if (s->why && *s->why)
+		add_field(t, "why", s->why);
 }
 
 static void add_figure(struct hf_table *table, const char *unit, uint64_t n)
@@ -382,7 +389,6 @@ void hf_text_patch_states(struct hf_text *t, const struct hf_head *head, const v
 {
 	const struct hf_patch_states *r = result;
 
-	(void)head;
 	if (r->dry_run) {
 		add_plan(t, r->dry_run->plan);
 		hf_text_end(t);
@@ -390,9 +396,13 @@ void hf_text_patch_states(struct hf_text *t, const struct hf_head *head, const v
 		hf_text_end(t);
 	}
 	if (!r->n)
-		hf_text_line(t, "No patch of this process is in the journal.");
-	else
-		add_states(t, r);
+		hf_text_line(t, "No patch of %s is in the journal.",
+			     head->pid ? "this process" : "any process");
+	for (size_t i = 0; i < r->n; i++) {
+		if (i)
+			hf_text_end(t);
+		add_state(t, head, &r->states[i]);
+	}
 	add_watch(t, r);
 	if (!strcmp(r->verb, "apply") && r->n && !strcmp(r->states[0].state, "applied")) {
 		hf_text_end(t);

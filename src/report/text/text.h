@@ -109,6 +109,7 @@ void hf_text_self_check(struct hf_text *t, size_t indent, const struct hf_heap *
 typedef void hf_text_fn(struct hf_text *t, const struct hf_head *head, const void *result);
 hf_text_fn hf_text_overview, hf_text_info, hf_text_why, hf_text_top, hf_text_dominators, hf_text_goroutines,
 	hf_text_snap, hf_text_export, hf_text_page, hf_text_memstats, hf_text_spans, hf_text_pools,
-	hf_text_slack, hf_text_patch_plan, hf_text_patch_vet, hf_text_patch_dry_run, hf_text_patch_states;
+	hf_text_slack, hf_text_patch_plan, hf_text_patch_vet, hf_text_patch_dry_run, hf_text_patch_states,
+	hf_text_patch_get, hf_text_patch_set, hf_text_patch_drain;
 
 #endif

@@ -526,6 +526,8 @@ static const struct hf_runtime_ops go_ops = {
 	.pools = go_pools,
 	.pool_name = go_pool_name,
 	.ctor_slot = go_ctor_slot,
+	.knob = go_knob,
+	.pulse = go_pulse,
 	.stats = stats,
 	.close = close_runtime,
 };

@@ -9,7 +9,7 @@
  *   names.c    fields, indexes, keys           stats.c    the runtime's own counters
  *   sites.c    where objects were allocated    idle.c     pages without a span
  *   memstats.c runtime.MemStats                persist.c  memory that is never given back
- *   pools.c    what waits in each sync.Pool
+ *   pools.c    what waits in each sync.Pool   knobs.c    numbers that may be changed
  *   views.c    what pointers see of blocks     places.c   names of places in any block
  *   spare.c    maps, channels with room        fields.c   fields by path, their values
  *   statics.c  what the compiler laid out      tags.c     names of fields on the wire
@@ -508,6 +508,11 @@ bool go_rounding(struct hf_runtime *rt, uint32_t block, uint64_t *ret);
 /* What runtime.ReadMemStats would have said when the target was stopped, into memory of go->names: the figures that can
  * be known. */
 struct hf_err *go_memstats(struct go *go, struct hf_heap *ret) HF_CHECKED;
+
+/* ---- knobs.c --------------------------------------------------------------------------------------------------------- */
+
+bool go_knob(struct hf_runtime *rt, size_t i, struct hf_knob *ret);
+struct hf_err *go_pulse(struct hf_runtime *rt, struct hf_pulse *ret) HF_CHECKED;
 
 /* ---- persist.c ------------------------------------------------------------------------------------------------------- */
 

@@ -204,6 +204,7 @@
 	X(MSTATS_LAST_GC_UNIX, "runtime.mstats", "last_gc_unix", 3592, 3592, 3592, 3592, 3592, 3568, 3568, 3568) \
 	X(MSTATS_PAUSE_TOTAL_NS, "runtime.mstats", "pause_total_ns", 3600, 3600, 3600, 3600, 3600, 3576, 3576, 3576) \
 	X(MSTATS_PAUSE_NS, "runtime.mstats", "pause_ns", 3608, 3608, 3608, 3608, 3608, 3584, 3584, 3584) \
+	X(MSTATS_PAUSE_END, "runtime.mstats", "pause_end", 5656, 5656, 5656, 5656, 5656, 5632, 5632, 5632) \
 	X(MSTATS_NUMFORCEDGC, "runtime.mstats", "numforcedgc", 7708, 7708, 7708, 7708, 7708, 7684, 7684, 7684) \
 	X(MSTATS_GC_CPU_FRACTION, "runtime.mstats", "gc_cpu_fraction", 7712, 7712, 7712, 7712, 7712, 7688, 7688, 7688) \
 	X(MSTATS_ENABLEGC, "runtime.mstats", "enablegc", 7736, 7736, 7736, 7736, 7736, 8256, 10432, 10432) \
@@ -223,6 +224,7 @@
 	X(GCCONTROLLERSTATE_HEAP_FREE, "runtime.gcControllerState", "heapFree", 264, 288, 288, 288, 288, 288, 288, 288) \
 	X(GCCONTROLLERSTATE_GC_PERCENT, "runtime.gcControllerState", "gcPercent", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(GCCONTROLLERSTATE_MEMORY_LIMIT, "runtime.gcControllerState", "memoryLimit", 8, 8, 8, 8, 8, 8, 8, 8) \
+	X(GCCONTROLLERSTATE_HEAP_MINIMUM, "runtime.gcControllerState", "heapMinimum", 16, 16, 16, 16, 16, 16, 16, 16) \
 	X(GCCONTROLLERSTATE_HEAP_MARKED, "runtime.gcControllerState", "heapMarked", 128, 152, 152, 152, 152, 152, 152, 152) \
 	X(GCCONTROLLERSTATE_TOTAL_ALLOC, "runtime.gcControllerState", "totalAlloc", 272, 296, 296, 296, 296, 296, 296, 296) \
 	X(GCCONTROLLERSTATE_TOTAL_FREE, "runtime.gcControllerState", "totalFree", 280, 304, 304, 304, 304, 304, 304, 304) \

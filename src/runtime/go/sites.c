@@ -109,8 +109,9 @@ static void read_rate(struct go *go)
 struct hf_err *go_sites_capture(struct go *go)
 {
 	read_rate(go);
-	/* The few samples of the start are no profile. */
-	if (go->sampling_left_out || !read_head(go, &go->sites_head))
+	/* The few samples of the start are no profile; a rate that was set from outside since makes one, whoever uses it. */
+	if ((go->sampling_left_out && (!go->sample_rate || go->sample_rate == HF_UNKNOWN)) ||
+	    !read_head(go, &go->sites_head))
 		go->sites_head = 0;
 	return go->persistent ? NULL : capture_list(go);
 }
@@ -315,9 +316,11 @@ uint64_t go_sample_rate(struct hf_runtime *rt, const char **ret_why_not)
 	*ret_why_not =
 		go->sampling_left_out
 			? "the program does not sample its allocations, as nothing in it uses the profile: "
-			  "build it with import _ \"net/http/pprof\" (or runtime/pprof)"
+			  "build it with import _ \"net/http/pprof\" (or runtime/pprof), or switch it on "
+			  "(holdfast patch set runtime.MemProfileRate auto)"
 			: "the program does not sample its allocations: runtime.MemProfileRate is 0; set it "
-			  "to 524288 at its start";
+			  "to 524288 at its start, or switch it on (holdfast patch set "
+			  "runtime.MemProfileRate auto)";
 	return 0;
 }
 
