@@ -148,17 +148,11 @@ static struct hf_err *append(struct set *s, struct hf_journal_entry *e, enum hf_
 
 static struct hf_err *store(struct set *s, uint64_t value, struct hf_journal_entry *e)
 {
+	const struct hf_word word = {.addr = s->knob->word_addr, .expect = s->word, .value = value};
 	double before = s->t->pause.stopped_s;
-	struct hf_err *err;
+	bool busy = false;
+	struct hf_err *err = hf_patch_swap_word(s->t, &word, &busy);
 
-	HF_TRY(hf_target_stop(s->t));
-	hf_fault_point("stopped");
-	err = hf_target_check_same(s->t);
-	if (!err)
-		err = hf_patch_store_word(s->t, s->knob->word_addr, s->word, value);
-	hf_fault_point("before the resume");
-	hf_target_resume(s->t);
-	hf_fault_point("resumed");
 	e->stopped_s = s->t->pause.stopped_s - before;
 	return err;
 }
