@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "journal.h"
+#include "state.h"
 #include "fault.h"
 
 #include "../base/safe.h"
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -64,43 +64,6 @@ const char *hf_journal_event_name(enum hf_journal_event event)
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
-static struct hf_err *default_path(struct hf_str *ret)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	const struct passwd *user;
-
-	/* As the standard has it, a folder that is not absolute counts for nothing. */
-	if (state && state[0] == '/') {
-		hf_str_addf(ret, "%s/holdfast/journal.jsonl", state);
-		return hf_str_check(ret);
-	}
-	if (!home || home[0] != '/') {
-		user = getpwuid(geteuid());
-		home = user ? user->pw_dir : NULL;
-	}
-	if (!home || home[0] != '/')
-		return hf_err(HF_IO, "there is no home directory for the journal: set XDG_STATE_HOME");
-	hf_str_addf(ret, "%s/.local/state/holdfast/journal.jsonl", home);
-	return hf_str_check(ret);
-}
-
-/* The folders on the way to the file. */
-static struct hf_err *make_folders(const char *path)
-{
-	_free_ char *copy = hf_strdup(path);
-
-	if (!copy)
-		return hf_err_nomem();
-	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		if (mkdir(copy, 0700) && errno != EEXIST)
-			return hf_err(HF_IO, "%s: the journal's folder cannot be made: %s", copy,
-				      strerror(errno));
-		*slash = '/';
-	}
-	return NULL;
-}
-
 /* Who can write to it says what a later revert, perhaps as root, stores in a process. */
 static struct hf_err *check_owner(const struct hf_journal *j)
 {
@@ -141,7 +104,7 @@ static struct hf_err *open_file(struct hf_journal *j, bool write)
 	int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
 	if (write)
-		HF_TRY(make_folders(j->path));
+		HF_TRY(hf_state_make_folders(j->path));
 	j->fd = write ? open(j->path, O_RDWR | O_APPEND | O_CREAT | flags, 0600)
 		      : open(j->path, O_RDONLY | flags);
 	if (j->fd < 0 && errno == ENOENT && !write)
@@ -318,7 +281,7 @@ struct hf_err *hf_journal_open(const char *path, bool write, struct hf_journal *
 	if (path)
 		hf_str_add(&name, path);
 	else
-		HF_TRY(default_path(&name));
+		HF_TRY(hf_state_path("journal.jsonl", &name));
 	HF_TRY(hf_str_check(&name));
 	ret->path = hf_strdup(hf_str_get(&name));
 	if (!ret->path)
