@@ -245,15 +245,20 @@ bool pages_store(uint64_t addr, const void *buf, size_t len, uint64_t pc)
 	return true;
 }
 
-bool pages_load(uint64_t addr, void *buf, size_t len, uint64_t pc)
+/* reach: what the ghost does not have yet is asked for; else it is missing. */
+static bool load(uint64_t addr, void *buf, size_t len, bool reach, uint64_t pc)
 {
 	uint8_t *to = buf;
 
 	while (len) {
 		size_t in = addr % GHOST_PAGE, n = len < GHOST_PAGE - in ? len : GHOST_PAGE - in;
-		struct page *page;
+		struct page *page = NULL;
 
-		if (!pages_reach(addr, pc, &page))
+		if (reach && !pages_reach(addr, pc, &page))
+			return false;
+		if (!reach)
+			page = pages_find(addr);
+		if (!page)
 			return false;
 		memcpy(to, page_bytes(page) + in, n);
 		to += n;
@@ -263,22 +268,14 @@ bool pages_load(uint64_t addr, void *buf, size_t len, uint64_t pc)
 	return true;
 }
 
+bool pages_load(uint64_t addr, void *buf, size_t len, uint64_t pc)
+{
+	return load(addr, buf, len, true, pc);
+}
+
 bool pages_peek(uint64_t addr, void *buf, size_t len)
 {
-	uint8_t *to = buf;
-
-	while (len) {
-		size_t in = addr % GHOST_PAGE, n = len < GHOST_PAGE - in ? len : GHOST_PAGE - in;
-		const struct page *page = pages_find(addr);
-
-		if (!page)
-			return false;
-		memcpy(to, page_bytes(page) + in, n);
-		to += n;
-		addr += n;
-		len -= n;
-	}
-	return true;
+	return load(addr, buf, len, false, 0);
 }
 
 bool pages_drop(uint64_t start, uint64_t len)
