@@ -1,7 +1,7 @@
 /* A part of holdfast.h, which includes it: a pool's constructor, replaced in the running process.
  *
  * plan -> vet -> dry run -> apply -> status -> revert. All but apply, revert and set read only; those need
- * allow_write, and write one aligned word. */
+ * allow_write, and write one aligned word; for code that is made, a page and another word before it. */
 #ifndef HOLDFAST_PATCH_H
 #define HOLDFAST_PATCH_H
 
@@ -17,7 +17,7 @@ struct hf_patch_options {
 	uint64_t alloc_bytes;     /* that it may allocate; HF_UNKNOWN: 1024 */
 	uint64_t hold_us;         /* that the target may stand still for it; 0: 10000 */
 	bool strict;              /* refuse what reads variables that can change */
-	bool expert;              /* nil and thunk:TYPE are allowed */
+	bool expert;              /* thunk:TYPE is allowed: a page of code that stays */
 	bool accept_inconclusive; /* apply what could not be decided, too */
 	bool allow_write;         /* apply, revert: write to the target */
 	/* Where allow_write is not set: asked once all gates are passed, with what is going to be done; true: do it. */

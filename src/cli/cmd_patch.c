@@ -87,9 +87,9 @@ static bool ask_terminal(void *arg, const struct hf_patch_dry_run *what)
 		return false;
 	fprintf(stderr,
 		"\nThe pool %s of process %d will be given the constructor %s, instead of %s.\n"
-		"The dry run: %s. One word is stored, at 0x%" PRIx64 ".\nApply? Type yes: ",
-		plan->pool, plan->pid, plan->new_function, plan->old_function, what->verdict,
-		plan->slot_addr);
+		"The dry run: %s. The word at 0x%" PRIx64 " is changed: %s.\nApply? Type yes: ",
+		plan->pool, plan->pid, plan->new_function, plan->old_function, what->verdict, plan->slot_addr,
+		plan->how);
 	return fgets(line, sizeof(line), stdin) && strcmp(line, "yes\n") == 0;
 }
 

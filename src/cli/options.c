@@ -30,7 +30,8 @@
 	  "of what: retained (default), goroutine or alloc")                                                 \
 	X(POOL, "pool", 0, "POOL", HF_TAKES_PATCH | HF_TAKES_DRAIN,                                          \
 	  "the pool: its name as in pools, or its address")                                                  \
-	X(TO, "to", 0, "CTOR", HF_TAKES_PATCH, "the new constructor: FUNCTION, FILE.so:FUNCTION, closure:N") \
+	X(TO, "to", 0, "CTOR", HF_TAKES_PATCH,                                                               \
+	  "the new constructor: FUNCTION, FILE.so:FUNCTION, closure:N, thunk:TYPE")                          \
 	X(PLAN, "plan", 0, "PLAN", HF_TAKES_PATCH, "a plan that was saved, instead of --pool and --to")      \
 	X(CPU_MAX, "cpu-max", 0, "MS", HF_TAKES_PATCH, "processor time that a dry run may take (default 5)") \
 	X(ALLOC_MAX, "alloc-max", 0, "SIZE", HF_TAKES_PATCH, "that it may allocate (default 1K)")            \

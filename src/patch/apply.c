@@ -154,9 +154,13 @@ static struct hf_err *check_value(const struct apply *a)
 {
 	const struct hf_plan *plan = a->plan;
 
-	if (plan->how == HF_PLAN_THUNK)
-		return hf_err(HF_UNSUPPORTED, "code for %s cannot be made: that is not built in",
-			      plan->new_function);
+	if (plan->how == HF_PLAN_THUNK && !plan->expert)
+		return hf_err(HF_REFUSED,
+			      "code that the program does not have is for experts alone (--expert)");
+	if (plan->how == HF_PLAN_THUNK &&
+	    (!a->options->callee || !a->options->callee->ops->build || !a->options->ctor))
+		return hf_err(HF_UNSUPPORTED, "code for %s cannot be made in %s", plan->new_function,
+			      a->t->label);
 	if (plan->how != HF_PLAN_STORE)
 		return NULL;
 	if (!plan->new_value && !plan->expert)
@@ -174,11 +178,43 @@ static struct hf_err *map_words(struct apply *a, uint64_t first, uint64_t second
 	if (a->options->old_words_n)
 		memcpy(words + OLD_WORDS, a->options->old_words, a->options->old_words_n * sizeof(*words));
 	HF_TRY(hf_patch_map_words(a->t, words, HF_LEN(words), &page));
-	if (a->plan->how != HF_PLAN_STORE)
+	if (first)
 		a->entry.new_value = page;
 	if (a->options->old_words_n)
 		a->entry.restore = page + OLD_WORDS * sizeof(*words);
 	return NULL;
+}
+
+static struct hf_err *link_code(struct apply *a, const struct hf_new_code *code)
+{
+	const struct hf_word word = {code->link_addr, code->link_expect, code->link_value, 0};
+	bool busy;
+
+	HF_TRY(hf_patch_swap_word(a->t, &word, &busy));
+	a->stops++;
+	hf_fault_point("the code made known");
+	return NULL;
+}
+
+/* The page first, that nothing refers to; then the word that the runtime finds it by. From there on it is for good: a stack
+ * may lead into it. */
+static struct hf_err *make_code(struct apply *a)
+{
+	_free_ struct hf_new_code *code = hf_malloc(sizeof(*code));
+	uint64_t page = hf_patch_find_room(a->t);
+
+	if (!code)
+		return hf_err_nomem();
+	if (!page)
+		return hf_err(HF_UNSUPPORTED, "%s has no room: no page can be mapped", a->t->label);
+	HF_TRY(a->options->callee->ops->build(a->options->callee, a->options->ctor, page, code));
+	HF_TRY(hf_patch_check_place(a->t, code->link_addr));
+	HF_TRY(hf_patch_map_code(a->t, page, code->bytes));
+	a->entry.new_value = code->value;
+	a->entry.link_addr = code->link_addr;
+	a->entry.link_value = code->link_value;
+	HF_TRY(hf_journal_append(&a->journal, &a->entry));
+	return link_code(a, code);
 }
 
 /* What the slot is to hold, where the target does not have it yet. Whatever is made stays there: nothing leads to it but
@@ -197,8 +233,11 @@ static struct hf_err *make_value(struct apply *a)
 	case HF_PLAN_CLOSURE:
 		HF_TRY(map_words(a, plan->new_code, plan->how == HF_PLAN_CLOSURE ? plan->captured : 0));
 		break;
-	case HF_PLAN_STORE:
 	case HF_PLAN_THUNK:
+		if (copies)
+			HF_TRY(map_words(a, 0, 0));
+		return make_code(a);
+	case HF_PLAN_STORE:
 		if (!copies)
 			return NULL;
 		HF_TRY(map_words(a, 0, 0));

@@ -11,6 +11,8 @@
 #include "journal.h"
 #include "plan.h"
 
+#include "../runtime/callee.h"
+
 /* What vet and dry run said of a plan, and of which: nothing is applied without. */
 enum hf_accept { HF_ACCEPT_REFUSED, HF_ACCEPT_INCONCLUSIVE, HF_ACCEPT_ACCEPTED };
 struct hf_accepted {
@@ -33,7 +35,9 @@ struct hf_apply_options {
 	 * outside of the heap, is what a revert stores then; without, a revert is not possible. At most 8. */
 	const uint64_t *old_words;
 	size_t old_words_n;
-	uint64_t dlopen_addr; /* of the C library's function, for a shared object; 0: looked for */
+	struct hf_callee *callee;   /* where a plan has code made: who makes it, and of what */
+	const struct hf_ctor *ctor; /* the constructor that was dry-run */
+	uint64_t dlopen_addr;       /* of the C library's function, for a shared object; 0: looked for */
 };
 
 /* Strings live in names. */

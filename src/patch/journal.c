@@ -20,7 +20,7 @@
 #define LOCK_SECONDS   10.0
 #define ROOM           4096u /* asked for ahead of a line: what follows it must fit, too */
 
-enum field_kind { TEXT, HEX, NUMBER, FLAG, REAL };
+enum field_kind { TEXT, HEX, NUMBER, FLAG, REAL, HEX_OR_NONE };
 
 /* Every member of an entry but event. */
 static const struct field {
@@ -42,6 +42,8 @@ static const struct field {
 	{"old_value", HEX, offsetof(struct hf_journal_entry, old_value)},
 	{"new_value", HEX, offsetof(struct hf_journal_entry, new_value)},
 	{"restore", HEX, offsetof(struct hf_journal_entry, restore)},
+	{"link_addr", HEX_OR_NONE, offsetof(struct hf_journal_entry, link_addr)},
+	{"link_value", HEX_OR_NONE, offsetof(struct hf_journal_entry, link_value)},
 	{"old_on_heap", FLAG, offsetof(struct hf_journal_entry, old_on_heap)},
 	{"uid", NUMBER, offsetof(struct hf_journal_entry, uid)},
 	{"at", REAL, offsetof(struct hf_journal_entry, at)},
@@ -169,6 +171,8 @@ static bool read_field(const struct field *f, const json_t *value, struct hf_jou
 		return json_is_string(value);
 	case HEX:
 		return read_hex(json_string_value(value), at);
+	case HEX_OR_NONE:
+		return !value || read_hex(json_string_value(value), at);
 	case NUMBER:
 		*(uint64_t *)at = (uint64_t)json_integer_value(value);
 		return json_is_integer(value) && json_integer_value(value) >= 0;
@@ -312,6 +316,7 @@ static json_t *to_json(const struct field *f, const struct hf_journal_entry *ent
 		hf_str_add_clean(&text, *(const char *const *)at ? *(const char *const *)at : "");
 		return text.failed ? NULL : json_string(hf_str_get(&text));
 	case HEX:
+	case HEX_OR_NONE:
 		hf_str_addf(&text, "0x%" PRIx64, *(const uint64_t *)at);
 		return text.failed ? NULL : json_string(hf_str_get(&text));
 	case NUMBER:

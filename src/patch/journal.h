@@ -37,13 +37,15 @@ struct hf_journal_entry {
 	const char *boot, *build_id, *exe, *runtime, *pool, *kind, *old_function, *new_function;
 	uint64_t slot_addr, old_value, new_value;
 	uint64_t restore; /* what a revert stores: the old value, or what stands for it */
-	bool old_on_heap; /* the old value cannot come back: nothing kept it alive */
-	uint64_t uid;     /* who did it */
-	double at;        /* of the intent: seconds since 1970 */
-	double expires;   /* 0: never */
-	double ended;     /* of the last event */
-	double stopped_s; /* by the last write */
-	const char *why;  /* of a failure */
+	uint64_t link_addr,
+		link_value; /* code of ours: the word that made it known, and what it was given. 0: no code */
+	bool old_on_heap;   /* the old value cannot come back: nothing kept it alive */
+	uint64_t uid;       /* who did it */
+	double at;          /* of the intent: seconds since 1970 */
+	double expires;     /* 0: never */
+	double ended;       /* of the last event */
+	double stopped_s;   /* by the last write */
+	const char *why;    /* of a failure */
 };
 
 struct hf_journal {

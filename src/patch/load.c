@@ -289,7 +289,7 @@ struct hf_err *hf_patch_load(struct hf_target *t, const char *file, const char *
 /* ---- words ------------------------------------------------------------------------------------------------------------ */
 
 /* A page that nothing is near: below the highest gap's end, away from what grows. */
-static uint64_t find_gap(const struct hf_target *t)
+uint64_t hf_patch_find_room(const struct hf_target *t)
 {
 	const uint64_t room = UINT64_C(16) << 20;
 
@@ -303,15 +303,14 @@ static uint64_t find_gap(const struct hf_target *t)
 	return 0;
 }
 
-struct hf_err *hf_patch_map_words(struct hf_target *t, const uint64_t *words, size_t n, uint64_t *ret)
+/* Returns with the target stopped, and the page mapped. */
+static struct hf_err *map_page(struct hf_target *t, uint64_t page, int protection)
 {
 	static const uint8_t gate[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
-	uint64_t page = find_gap(t);
-	struct hf_call call = {.args = {page, HF_ARCH_PAGE, PROT_READ | PROT_WRITE,
+	struct hf_call call = {.args = {page, HF_ARCH_PAGE, (uint64_t)protection,
 					MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, UINT64_MAX, 0},
 			       .number = SYS_mmap,
 			       .main_only = true};
-	struct hf_err *err;
 	pid_t tid;
 
 	HF_TRY(check_callable(t));
@@ -323,11 +322,30 @@ struct hf_err *hf_patch_map_words(struct hf_target *t, const uint64_t *words, si
 	HF_TRY(find_restorer(t, &call.restorer));
 	HF_TRY(begin(t, &call, &tid));
 	hf_fault_point("the call of mmap begun");
-	HF_TRY(finish(t, tid));
+	return finish(t, tid);
+}
+
+struct hf_err *hf_patch_map_words(struct hf_target *t, const uint64_t *words, size_t n, uint64_t *ret)
+{
+	uint64_t page = hf_patch_find_room(t);
+	struct hf_err *err;
+
+	HF_TRY(map_page(t, page, PROT_READ | PROT_WRITE));
 	err = hf_patch_fill_page(t, page, words, n);
 	hf_target_resume(t);
 	hf_fault_point("the page filled");
 	HF_TRY(err);
 	*ret = page;
 	return NULL;
+}
+
+struct hf_err *hf_patch_map_code(struct hf_target *t, uint64_t page, const void *bytes)
+{
+	struct hf_err *err;
+
+	HF_TRY(map_page(t, page, PROT_READ | PROT_EXEC));
+	err = hf_patch_fill_code(t, page, bytes);
+	hf_target_resume(t);
+	hf_fault_point("the page of code filled");
+	return err;
 }

@@ -30,4 +30,12 @@ struct hf_err *hf_patch_find_loaded(struct hf_target *t, const char *file, const
 struct hf_err *hf_patch_map_words(struct hf_target *t, const uint64_t *words, size_t n, uint64_t *ret)
 	HF_CHECKED;
 
+/* An address that a page can be mapped at; 0: there is none.     Target: reads nothing */
+uint64_t hf_patch_find_room(const struct hf_target *t);
+/* Code, at a page found so: that page of its own, that the target may read and execute, and never write to.
+ *
+ * bytes    a page of them.
+ * Errors: as above; STALE (the page is taken by now)     Target: as above */
+struct hf_err *hf_patch_map_code(struct hf_target *t, uint64_t page, const void *bytes) HF_CHECKED;
+
 #endif

@@ -64,6 +64,9 @@ static enum hf_patched_state state_of(const struct hf_journal_entry *e, uint64_t
 {
 	if (e->event == HF_JOURNAL_FAILED)
 		return HF_PATCHED_NOT_APPLIED;
+	/* Code that was made stays: another patch may have led the slot to it once more. */
+	if (e->event == HF_JOURNAL_REVERTED && e->link_value && value == e->new_value)
+		return HF_PATCHED_REVERTED;
 	if (value == e->old_value || value == e->restore)
 		return e->event == HF_JOURNAL_INTENT ? HF_PATCHED_NOT_APPLIED : HF_PATCHED_REVERTED;
 	return value == e->new_value ? HF_PATCHED_APPLIED : HF_PATCHED_FOREIGN;
@@ -168,7 +171,13 @@ static struct hf_err *take_back(struct hf_journal *j, struct hf_patched_list *l,
 	p->changed = true;
 	hf_err_destroy(unwritten);
 	unwritten = append(j, p, HF_JOURNAL_REVERTED);
-	return unwritten ? tell(l, p, hf_err_prefix(unwritten, "reverted, but")) : NULL;
+	if (unwritten)
+		return tell(l, p, hf_err_prefix(unwritten, "reverted, but"));
+	return p->entry.link_value ? keep(l,
+					  "the code that was made for it stays in the process, unused: a "
+					  "stack may lead to it",
+					  &p->why)
+				   : NULL;
 }
 
 static struct hf_err *each(struct hf_journal *j, struct hf_target *t, const struct hf_revert_options *o,

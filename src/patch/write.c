@@ -539,3 +539,59 @@ struct hf_err *hf_patch_fill_page(struct hf_target *t, uint64_t page, const uint
 	return f.filled ? NULL
 			: hf_err_at(HF_TARGET, page, "0x%" PRIx64 " of %s cannot be written", page, t->label);
 }
+
+/* ---- code ------------------------------------------------------------------------------------------------------------ */
+
+struct fill_code {
+	pid_t tid;
+	uint64_t page;
+	const uint8_t *bytes;
+	bool is_read, was_zero, is_same;
+};
+
+static void fill_code(void *arg)
+{
+	struct fill_code *f = arg;
+	uint8_t was[HF_ARCH_PAGE];
+	struct iovec here = {was, sizeof(was)}, there = {(void *)(uintptr_t)f->page, sizeof(was)};
+
+	f->is_read = process_vm_readv(f->tid, &here, 1, &there, 1, 0) == (ssize_t)sizeof(was);
+	f->was_zero = f->is_read && !was[0] && !memcmp(was, was + 1, sizeof(was) - 1);
+	if (!f->was_zero)
+		return;
+	for (size_t i = 0; i < sizeof(was); i += 8) {
+		uint64_t word = hf_load_u64(f->bytes + i);
+
+		/* It is mapped so that the target cannot: this way goes past that, as for a debugger's breakpoints. */
+		if (word && ptrace(PTRACE_POKEDATA, f->tid, (void *)(uintptr_t)(f->page + i),
+				   (void *)(uintptr_t)word))
+			return;
+	}
+	f->is_same = process_vm_readv(f->tid, &here, 1, &there, 1, 0) == (ssize_t)sizeof(was) &&
+		     !memcmp(was, f->bytes, sizeof(was));
+}
+
+struct hf_err *hf_patch_fill_code(struct hf_target *t, uint64_t page, const void *bytes)
+{
+	const struct hf_map *map = hf_target_find_map(t, page);
+	struct fill_code f = {.page = page, .bytes = bytes};
+	bool all_stopped;
+
+	f.tid = choose_thread(t, &all_stopped);
+	if (page % HF_ARCH_PAGE || !map || map->start != page || map->end - page != HF_ARCH_PAGE ||
+	    map->writable || !map->executable || map->shared || map->path[0])
+		return hf_err_at(HF_REFUSED, page,
+				 "0x%" PRIx64 " of %s is no page of ours: nothing was written", page,
+				 t->label);
+	if (!f.tid)
+		return hf_err(HF_STALE, "no thread of %s could be stopped: nothing was written; try again",
+			      t->label);
+	HF_TRY(hf_target_in_tracer(t, fill_code, &f));
+	if (f.is_read && !f.was_zero)
+		return hf_err_at(HF_STALE, page, "0x%" PRIx64 " of %s is in use: nothing was written", page,
+				 t->label);
+	return f.is_same ? NULL
+			 : hf_err_at(HF_TARGET, page,
+				     "0x%" PRIx64 " of %s cannot be written; nothing refers to it", page,
+				     t->label);
+}

@@ -60,4 +60,8 @@ struct hf_err *hf_patch_call_done(struct hf_target *t, pid_t tid, bool *ret) HF_
 struct hf_err *hf_patch_fill_page(struct hf_target *t, uint64_t page, const uint64_t *words, size_t n)
 	HF_CHECKED;
 
+/* The same for a page that can be executed and not written to, a mapping of its own; then compares what stands there.
+ * bytes  a page of them. */
+struct hf_err *hf_patch_fill_code(struct hf_target *t, uint64_t page, const void *bytes) HF_CHECKED;
+
 #endif

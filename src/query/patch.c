@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define CLOSURE "closure:"
+#define THUNK   "thunk:"
 
 /* ---- the new constructor -------------------------------------------------------------------------------------------- */
 
@@ -61,6 +62,24 @@ static struct hf_err *make_closure(struct hf_patch *p, const char *to)
 	return p->ctor.name ? NULL : hf_err_nomem();
 }
 
+/* Code that the program does not have. */
+static struct hf_err *make_thunk(struct hf_patch *p, const char *to)
+{
+	if (!p->callee->ops->make)
+		return hf_err(HF_UNSUPPORTED, "'%s': code is made for Go's pools alone", to);
+	if (!p->options->expert)
+		return hf_err(
+			HF_REFUSED,
+			"'%s': code that the program does not have is for experts alone (--expert): it stays "
+			"in the process for good",
+			to);
+	HF_TRY(p->callee->ops->make(p->callee, &p->slot, to + strlen(THUNK), &p->ctor));
+	if (p->ctor.code && p->ctor.code == p->slot.code)
+		return hf_err(HF_REFUSED, "%s is the constructor that the pool %s has", to, p->slot.pool);
+	p->ctor.name = hf_arena_strndup(&p->names, to, strlen(to));
+	return p->ctor.name ? NULL : hf_err_nomem();
+}
+
 static struct hf_err *find_ctor(struct hf_patch *p, const char *to)
 {
 	struct hf_patch_file file;
@@ -72,10 +91,8 @@ static struct hf_err *find_ctor(struct hf_patch *p, const char *to)
 			"expect%s",
 			p->options->expert ? "; a pool is not emptied of its constructor by this version"
 					   : "");
-	if (!strncmp(to, "thunk:", 6))
-		return hf_err(HF_UNSUPPORTED,
-			      "'%s': code is not made by this version: name a function that the program has",
-			      to);
+	if (!strncmp(to, THUNK, strlen(THUNK)))
+		return make_thunk(p, to);
 	if (hf_patch_names_file(to, &file))
 		return find_in_file(p, to, &file);
 	if (!strncmp(to, CLOSURE, strlen(CLOSURE)))
@@ -109,6 +126,15 @@ static const char *build_id(struct hf_patch *p)
 	copy = keep(&p->plan.names, hex.n ? hf_str_get(&hex) : m->go_build_id);
 	hf_str_deinit(&hex);
 	return copy;
+}
+
+static enum hf_plan_how how_of(const struct hf_ctor *ctor)
+{
+	if (ctor->captures)
+		return HF_PLAN_CLOSURE;
+	if (ctor->value)
+		return HF_PLAN_STORE;
+	return ctor->is_made ? HF_PLAN_THUNK : HF_PLAN_FUNCVAL;
 }
 
 static struct hf_err *make_plan(struct hf_patch *p)
@@ -147,7 +173,7 @@ static struct hf_err *make_plan(struct hf_patch *p)
 	plan->hold_us = o->hold_us ? o->hold_us : HF_DRY_RUN_HOLD_US;
 	plan->strict = o->strict;
 	plan->expert = o->expert;
-	plan->how = p->ctor.captures ? HF_PLAN_CLOSURE : p->ctor.value ? HF_PLAN_STORE : HF_PLAN_FUNCVAL;
+	plan->how = how_of(&p->ctor);
 	plan->captured = p->ctor.captured;
 	plan->file = "";
 	return hf_plan_seal(plan);

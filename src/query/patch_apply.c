@@ -231,6 +231,8 @@ static struct hf_err *apply(struct hf_patch *p, struct hf_patch_states *result)
 	struct hf_accepted accepted = {.pid = p->plan.pid, .start_time = p->plan.start_time};
 	struct hf_apply_options o = {.accept_inconclusive = p->options->accept_inconclusive,
 				     .accepted = &accepted,
+				     .callee = p->callee,
+				     .ctor = &p->ctor,
 				     .journal = p->options->journal};
 
 	if (!dry || !state)

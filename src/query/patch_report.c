@@ -16,7 +16,7 @@ static const char *how_text(const struct hf_plan *plan)
 	case HF_PLAN_CLOSURE:
 		return "a page with that closure is mapped first";
 	case HF_PLAN_THUNK:
-		return "code that makes a zero value is mapped first";
+		return "code that makes a zero value is mapped, and made known to the runtime, first";
 	}
 	return "one aligned store";
 }

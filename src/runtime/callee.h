@@ -40,6 +40,20 @@ struct hf_ctor {
 	uint64_t value;   /* for the slot; 0: there is no such word in the target yet */
 	bool captures;    /* Go: its code is a closure's, and one is made for it that holds this number */
 	uint64_t captured;
+	/* Go: code of our own that makes a zero value of a type, whose descriptors these are; the program does not have it
+	 * while code is 0. */
+	bool is_made;
+	uint64_t made_type, made_pointer; /* of the type, and of a pointer to it */
+	uint64_t allocator;               /* the function that it calls */
+};
+
+/* Code of ours as it is to stand in the target, with what its runtime has to know of it. */
+#define HF_NEW_CODE_MAX 4096u
+struct hf_new_code {
+	uint8_t bytes[HF_NEW_CODE_MAX]; /* a page */
+	uint64_t code, value;           /* entry, and the value for the slot; of that page */
+	/* The word whose store makes the page known to the runtime: before the slot's. */
+	uint64_t link_addr, link_expect, link_value;
 };
 
 /* Why a constructor is refused, in the order in which the first that holds is named. */
@@ -170,6 +184,15 @@ struct hf_callee_ops {
 	/* Resolves a name of a function ("main.newSmall", "ctor_sound", "0x401000") to a constructor.
 	 * Errors: USAGE (there is none: names the nearest ones), UNSUPPORTED */
 	struct hf_err *(*find)(struct hf_callee *c, const char *name, struct hf_ctor *ret);
+	/* A constructor that makes zero values of a type, by code that the target does not have yet; or that it has by now, as
+	 * of an earlier one. NULL: there is none in this language.
+	 * Errors: USAGE (no such type), UNSUPPORTED (a release or build that this was not tested on) */
+	struct hf_err *(*make)(struct hf_callee *c, const struct hf_ctor_slot *slot, const char *type,
+			       struct hf_ctor *ret);
+	/* That code, for a page at that address, which nothing is mapped at yet.
+	 * Errors: STALE, FAULT, UNSUPPORTED.     Target: reads a word */
+	struct hf_err *(*build)(struct hf_callee *c, const struct hf_ctor *ctor, uint64_t page,
+				struct hf_new_code *ret);
 	/* What can be said without running it: its type against the slot's, captured variables, unknown unwind data. Adds
 	 * findings; those that refuse carry why. */
 	struct hf_err *(*check)(struct hf_callee *c, const struct hf_ctor_slot *slot,

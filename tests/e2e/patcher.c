@@ -3,6 +3,7 @@
  *	patcher apply PID SLOT OLD NEW [KEY=VALUE...]    verdict=accepted|refused|inconclusive|none|other, yes=0, heap=1,
  *	                                                 expert=1, accept=1, quiet=ADDR, expires=SECONDS, build=HEX, start=N;
  *	                                                 file=PATH function=NAME; code=ADDR [captured=N];
+ *	                                                 thunk=TYPE: code that makes zero values of it;
  *	                                                 copy0=CODE copy1=N: of the closure that stands there
  *	patcher set PID WORD VALUE [narrow=1, expires=SECONDS]
  *	patcher revert PID|all [PLAN|expired]
@@ -69,12 +70,15 @@ static struct hf_err *make_plan(struct hf_target *t, char **words, struct hf_pla
 	ret->captured = number(option(words, "captured", "0"));
 	if (*ret->file)
 		ret->how = HF_PLAN_LOAD;
+	if (option(words, "thunk", NULL) && !ret->new_value)
+		ret->how = HF_PLAN_THUNK;
 	if (ret->new_code)
 		ret->how = option(words, "captured", NULL) ? HF_PLAN_CLOSURE : HF_PLAN_FUNCVAL;
 	return hf_plan_seal(ret);
 }
 
-static struct hf_err *apply(struct hf_target *t, char **words, double *ret_stopped)
+static struct hf_err *apply_made(struct hf_target *t, char **words, struct hf_callee *callee,
+				 double *ret_stopped)
 {
 	const char *verdict = option(words, "verdict", "accepted");
 	struct hf_accepted accepted = {.accept = HF_ACCEPT_ACCEPTED};
@@ -85,8 +89,20 @@ static struct hf_err *apply(struct hf_target *t, char **words, double *ret_stopp
 	uint64_t old_words[] = {number(option(words, "copy0", "0")), number(option(words, "copy1", "0"))};
 	struct hf_apply_result r = {0};
 	struct hf_plan plan = {0};
+	struct hf_ctor_slot slot = {.pool = ""};
+	struct hf_ctor ctor = {0};
 	struct hf_err *err = make_plan(t, words, &plan);
 
+	if (!err && callee)
+		err = callee->ops->make(callee, &slot, option(words, "thunk", ""), &ctor);
+	/* As query/ does it: what was made before is stored. */
+	if (!err && ctor.value && plan.how == HF_PLAN_THUNK) {
+		plan.new_value = ctor.value;
+		plan.how = HF_PLAN_STORE;
+		err = hf_plan_seal(&plan);
+	}
+	o.callee = callee;
+	o.ctor = &ctor;
 	if (option(words, "copy0", NULL)) {
 		o.old_words = old_words;
 		o.old_words_n = HF_LEN(old_words);
@@ -111,6 +127,26 @@ static struct hf_err *apply(struct hf_target *t, char **words, double *ret_stopp
 	*ret_stopped = r.stopped_s;
 	hf_apply_result_deinit(&r);
 	hf_plan_deinit(&plan);
+	return err;
+}
+
+static struct hf_err *apply(struct hf_target *t, char **words, double *ret_stopped)
+{
+	struct hf_callee *callee = NULL;
+	struct hf_syms *syms = NULL;
+	struct hf_err *err = NULL;
+	size_t n;
+
+	if (option(words, "thunk", NULL))
+		err = hf_syms_open(t, NULL, &syms);
+	for (size_t i = 0; syms && !err && i < (hf_callees(&n), n); i++)
+		if (!strcmp(hf_callees(&n)[i]->name, "go"))
+			err = hf_callees(&n)[i]->open(t, syms, NULL, &callee);
+	if (!err)
+		err = apply_made(t, words, callee, ret_stopped);
+	if (callee)
+		callee->ops->close(callee);
+	hf_syms_close(syms);
 	return err;
 }
 

@@ -15,7 +15,7 @@ import time
 import harness
 # They register their tests.
 import builds, cores, damage, debuggers, described, makers, patch_apply, patch_debuggers, patch_switch, patches, pools    # noqa
-import profiles, refusals, safety, sites, slack, stress, trees, truths, typed, waits    # noqa
+import profiles, refusals, safety, sites, slack, stress, thunks, trees, truths, typed, waits    # noqa
 
 RELEASES = ["go1.20.14", "go1.21.13", "go1.22.12", "go1.23.12", "go1.24.13", "go1.25.12", "go1.26.8", "go1.27.4"]
 

@@ -376,3 +376,36 @@ Test(patch_journal, another_process_or_program_is_not_the_same)
 	id.build_id[0] = 'x';
 	cr_assert_not(hf_journal_is_of(&e, &id));
 }
+
+Test(patch_journal, line_of_before_code_was_made_is_read)
+{
+	static const char line[] =
+		"{\"event\":\"intent\",\"pid\":8,\"plan\":\"p\",\"start_time\":1,\"boot\":\"b\",\"build_id\":"
+		"\"\",\"exe\":"
+		"\"\",\"runtime\":\"go\",\"pool\":\"\",\"kind\":\"\",\"old_function\":\"\",\"new_function\":"
+		"\"\","
+		"\"slot_addr\":\"0x8\",\"old_value\":\"0x1\",\"new_value\":\"0x2\",\"restore\":\"0x1\",%s"
+		"\"old_on_heap\":false,\"uid\":0,\"at\":1,\"expires\":0,\"ended\":0,\"stopped_s\":0,\"why\":"
+		"\"\"}\n";
+	static const struct {
+		const char *links;
+		bool good;
+	} lines[] = {
+		{"", true},
+		{"\"link_addr\":\"0x10\",\"link_value\":\"0x20\",", true},
+		{"\"link_addr\":\"0x10\",\"link_value\":20,", false},
+		{"\"link_addr\":\"10\",", false},
+		{"\"link_addr\":null,", false},
+		{"\"link_value\":\"0x\",", false},
+		{"\"link_value\":\"0x10000000000000000\",", false},
+	};
+	char text[1024];
+	size_t good = 0;
+
+	append(7, HF_JOURNAL_INTENT);
+	for (size_t i = 0; i < HF_LEN(lines); i++) {
+		put(text, (size_t)snprintf(text, sizeof(text), line, lines[i].links));
+		good += lines[i].good;
+		expect_entries(2, i + 1 - good);
+	}
+}

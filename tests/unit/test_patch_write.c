@@ -94,6 +94,76 @@ Test(patch_write, places_that_are_no_variables_are_refused)
 	end(pid);
 }
 
+static uint8_t *pages;
+#define CODE  (pages + PAGE)     /* to execute, empty, alone */
+#define PLAIN (pages + 2 * PAGE) /* to write to */
+#define USED  (pages + 3 * PAGE) /* to execute, with something in it */
+#define MANY  (pages + 5 * PAGE) /* two to execute */
+
+static void map_code_pages(void)
+{
+	pages = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	cr_assert(pages != MAP_FAILED);
+	USED[PAGE - 1] = 1;
+	cr_assert_eq(mprotect(CODE, PAGE, PROT_READ | PROT_EXEC), 0);
+	cr_assert_eq(mprotect(USED, PAGE, PROT_READ | PROT_EXEC), 0);
+	cr_assert_eq(mprotect(MANY, 2 * PAGE, PROT_READ | PROT_EXEC), 0);
+}
+
+static uint64_t addr_of(const uint8_t *at)
+{
+	return (uint64_t)(uintptr_t)at;
+}
+
+Test(patch_write, code_fills_an_empty_page_that_is_not_writable)
+{
+	uint8_t bytes[HF_ARCH_PAGE], got[HF_ARCH_PAGE];
+	struct hf_target *t;
+	pid_t pid;
+
+	map_code_pages();
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i % 251);
+	pid = start(show_word, NULL);
+	t = open_live(pid);
+	assert_ok(hf_target_stop(t));
+	assert_ok(hf_patch_fill_code(t, addr_of(CODE), bytes));
+	assert_ok(hf_target_read_now(t, addr_of(CODE), got, sizeof(got)));
+	cr_expect_arr_eq(got, bytes, sizeof(got));
+	assert_code(hf_patch_fill_code(t, addr_of(CODE), bytes), HF_STALE, "in use");
+	hf_target_resume(t);
+	expect_shown(OLD);
+	hf_target_close(t);
+	end(pid);
+}
+
+Test(patch_write, code_goes_nowhere_else)
+{
+	const uint8_t bytes[HF_ARCH_PAGE] = {0xc3};
+	struct hf_target *t;
+	pid_t pid;
+
+	map_code_pages();
+	pid = start(show_word, NULL);
+	t = open_live(pid);
+	assert_ok(hf_target_stop(t));
+	assert_code(hf_patch_fill_code(t, addr_of(USED), bytes), HF_STALE, "in use");
+	assert_code(hf_patch_fill_code(t, addr_of(CODE + 8), bytes), HF_REFUSED, "no page of ours");
+	assert_code(hf_patch_fill_code(t, addr_of(PLAIN), bytes), HF_REFUSED, "no page of ours");
+	assert_code(hf_patch_fill_code(t, addr_of(MANY), bytes), HF_REFUSED, "no page of ours");
+	assert_code(hf_patch_fill_code(t, addr_of(MANY + PAGE), bytes), HF_REFUSED, "no page of ours");
+	assert_code(hf_patch_fill_code(t, hf_align_down((uint64_t)(uintptr_t)show_word, PAGE), bytes),
+		    HF_REFUSED, "no page of ours");
+	assert_code(hf_patch_fill_code(t, hf_align_down((uint64_t)(uintptr_t)shared, PAGE), bytes),
+		    HF_REFUSED, "no page of ours");
+	assert_code(hf_patch_fill_code(t, 0, bytes), HF_REFUSED, "no page of ours");
+	assert_code(hf_patch_fill_code(t, UINT64_MAX - PAGE + 1, bytes), HF_REFUSED, "no page of ours");
+	hf_target_resume(t);
+	expect_shown(OLD);
+	hf_target_close(t);
+	end(pid);
+}
+
 Test(patch_write, bytes_are_no_process)
 {
 	struct hf_mem_range range = {.addr = 4096, .bytes = &word, .len = sizeof(word), .writable = true};

@@ -209,6 +209,8 @@ struct hf_err *go_ctor_check(struct hf_callee *c, const struct hf_ctor_slot *slo
 	size_t before = ret->list.n;
 	bool captures = false;
 
+	if (ctor->is_made)
+		return go_thunk_check(go, slot, ctor, ret);
 	if (!go_find_func(go, ctor->code, &f) || f.entry != ctor->code)
 		return hf_findings_add(ret, &unknown,
 				       "no function of Go's tables starts at 0x%" PRIx64

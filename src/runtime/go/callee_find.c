@@ -215,6 +215,23 @@ static struct hf_err *find_name(struct go *go, const char *name, struct go_func 
 	return NULL;
 }
 
+bool go_function_named(struct go *go, const char *name, struct go_func *ret)
+{
+	hf_vec_each(&go->modules, m) {
+		const struct pcln *p = m->pcln;
+		struct go_func at;
+
+		for (uint64_t i = 0; p && i + 16 <= p->ftab.n; i += 8) {
+			if (!go_func_decode(m, hf_load_u32(p->ftab.at + i + 4), &at) ||
+			    strcmp(name, at.name) || go_is_wrapper(m, at.func_id, at.name))
+				continue;
+			*ret = at;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* An address is that of code, or of a function value. */
 static struct hf_err *find_addr(struct go *go, const char *word, struct go_func *ret, uint64_t *ret_value)
 {

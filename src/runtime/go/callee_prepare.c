@@ -29,6 +29,7 @@
 #define UNCALM       2u
 #define BEST         6u
 #define FUNCVAL      GHOST_WORDS_OFFSET
+#define MADE_CODE    (GHOST_WORDS_OFFSET + 64) /* where code runs that the program does not have */
 
 /* A thread to borrow, and what belongs to it. */
 struct machine {
@@ -338,7 +339,7 @@ static void set_registers(struct hf_ghost_job *job, const struct machine *m, con
 {
 	uint64_t area = job->scratch + GHOST_STACK_OFFSET;
 
-	job->rip = ctor->code;
+	job->rip = ctor->code ? ctor->code : job->scratch + MADE_CODE;
 	job->fs_base = m->thread->regs.tls;
 	job->gs_base = 0;
 	memset(job->regs, 0, sizeof(job->regs));
@@ -439,6 +440,17 @@ static struct hf_err *check_layout(const struct go *go)
 	return NULL;
 }
 
+/* The very bytes that would be put into the program. */
+static struct hf_err *write_code(struct hf_ghost_job *job, const struct hf_ctor *ctor)
+{
+	uint8_t code[GO_THUNK_CODE];
+
+	if (!ctor->is_made || ctor->code)
+		return NULL;
+	go_thunk_code(ctor, code);
+	return hf_ghost_job_write(job, job->scratch + MADE_CODE, code, sizeof(code));
+}
+
 static struct hf_err *fill_job(struct go_callee *c, const struct hf_ctor *ctor, struct hf_ghost_job *job)
 {
 	struct go *go = c->go;
@@ -453,8 +465,9 @@ static struct hf_err *fill_job(struct go_callee *c, const struct hf_ctor *ctor, 
 		return hf_err(HF_STALE,
 			      "none of Go's processors (Ps) could be borrowed at this moment: try again");
 	set_registers(job, &m, ctor);
-	HF_TRY(hf_ghost_job_write_u64(job, job->scratch + FUNCVAL, ctor->code));
+	HF_TRY(hf_ghost_job_write_u64(job, job->scratch + FUNCVAL, job->rip));
 	HF_TRY(hf_ghost_job_write_u64(job, job->scratch + FUNCVAL + 8, ctor->captured));
+	HF_TRY(write_code(job, ctor));
 	HF_TRY(write_goroutine(go, job, &m, &p));
 	HF_TRY(write_cache(go, job, &p));
 	HF_TRY(write_collector(go, job));

@@ -4,6 +4,7 @@
  *   callee_check.c    what is known without running it             callee_hooks.c    functions whose calls tell
  *   callee_prepare.c  registers and memory of a call               callee_judge.c    what a run did
  *   callee_result.c   what it allocated and returned       callee_slot.c     the pool's word, and names of code
+ *   thunk.c           a constructor made of nothing
  */
 #ifndef HF_GO_CTOR_H
 #define HF_GO_CTOR_H
@@ -36,6 +37,8 @@ struct go_call {
 /* ---- callee_find.c ---- */
 
 struct hf_err *go_ctor_find(struct hf_callee *c, const char *name, struct hf_ctor *ret) HF_CHECKED;
+/* The function of that very name. False: there is none. */
+bool go_function_named(struct go *go, const char *name, struct go_func *ret);
 /* The read-only word that holds a function's entry, as the linker makes one for each function that is used as a value.
  * *ret 0: there is none. */
 struct hf_err *go_static_funcval(struct go *go, uint64_t entry, uint64_t *ret) HF_CHECKED;
@@ -43,6 +46,23 @@ struct hf_err *go_static_funcval(struct go *go, uint64_t entry, uint64_t *ret) H
 bool go_is_static(const struct go *go, uint64_t addr);
 /* True where it is of its variables. */
 bool go_is_variable(const struct go *go, uint64_t addr);
+
+/* ---- thunk.c ---- */
+
+#define GO_THUNK_CODE 50u /* bytes */
+struct hf_err *go_thunk_make(struct hf_callee *c, const struct hf_ctor_slot *slot, const char *type,
+			     struct hf_ctor *ret) HF_CHECKED;
+struct hf_err *go_thunk_build(struct hf_callee *c, const struct hf_ctor *ctor, uint64_t page,
+			      struct hf_new_code *ret) HF_CHECKED;
+/* Its code, the same wherever it stands.     ret  of GO_THUNK_CODE bytes. */
+void go_thunk_code(const struct hf_ctor *ctor, uint8_t *ret);
+/* A page of it, without the link.     next  the module that follows in the runtime's list; 0: none.
+ * Errors: UNSUPPORTED (a name that is too long, a layout that has no room) */
+struct hf_err *go_thunk_page(struct go *go, const struct hf_ctor *ctor, uint64_t page, uint64_t next,
+			     struct hf_new_code *ret) HF_CHECKED;
+/* What can be said of it without running it. */
+struct hf_err *go_thunk_check(struct go *go, const struct hf_ctor_slot *slot, const struct hf_ctor *ctor,
+			      struct hf_findings *ret) HF_CHECKED;
 
 /* ---- callee_slot.c ---- */
 

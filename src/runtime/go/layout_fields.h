@@ -163,12 +163,14 @@
 	X(POOLCHAINELT_VALS, "sync.poolChainElt", "poolDequeue.vals", 8, 8, 8, 8, 8, 8, 8, 8) \
 	X(POOLCHAINELT_NEXT, "sync.poolChainElt", "next", 32, 32, 32, 32, 32, 32, 32, 32) \
 	X(MODULEDATA_SIZE, "runtime.moduledata", "", 568, 592, 592, 584, 584, 584, 592, 568) \
+	X(MODULEDATA_PCHEADER, "runtime.moduledata", "pcHeader", 0, 0, 0, 0, 0, 0, 0, 0) \
 	X(MODULEDATA_FUNCNAMETAB, "runtime.moduledata", "funcnametab", 8, 8, 8, 8, 8, 8, 8, 8) \
 	X(MODULEDATA_CUTAB, "runtime.moduledata", "cutab", 32, 32, 32, 32, 32, 32, 32, 32) \
 	X(MODULEDATA_FILETAB, "runtime.moduledata", "filetab", 56, 56, 56, 56, 56, 56, 56, 56) \
 	X(MODULEDATA_PCTAB, "runtime.moduledata", "pctab", 80, 80, 80, 80, 80, 80, 80, 80) \
 	X(MODULEDATA_PCLNTABLE, "runtime.moduledata", "pclntable", 104, 104, 104, 104, 104, 104, 104, 104) \
 	X(MODULEDATA_FTAB, "runtime.moduledata", "ftab", 128, 128, 128, 128, 128, 128, 128, 128) \
+	X(MODULEDATA_FINDFUNCTAB, "runtime.moduledata", "findfunctab", 152, 152, 152, 152, 152, 152, 152, 152) \
 	X(MODULEDATA_MINPC, "runtime.moduledata", "minpc", 160, 160, 160, 160, 160, 160, 160, 160) \
 	X(MODULEDATA_MAXPC, "runtime.moduledata", "maxpc", 168, 168, 168, 168, 168, 168, 168, 168) \
 	X(MODULEDATA_TEXT, "runtime.moduledata", "text", 176, 176, 176, 176, 176, 176, 176, 176) \
