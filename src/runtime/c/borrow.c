@@ -31,7 +31,7 @@ static bool is_allocating(const struct c_callee *c, const struct hf_thread *thre
 
 struct hf_err *c_borrow(const struct c_callee *c, const struct hf_thread **ret)
 {
-	const struct hf_thread *busy = NULL;
+	const struct hf_thread *busy = NULL, *looks_busy = NULL;
 
 	hf_vec_each(&c->base.t->threads, thread) {
 		if (thread->state != HF_THREAD_STOPPED || !thread->regs.tls)
@@ -41,10 +41,12 @@ struct hf_err *c_borrow(const struct c_callee *c, const struct hf_thread **ret)
 			return NULL;
 		}
 		busy = busy ? busy : thread;
+		if (!looks_busy && !holds(c, thread->regs.pc))
+			looks_busy = thread;
 	}
-	/* A core does not move on: what comes of it is told. */
-	if (busy && !c->base.t->ops->stop) {
-		*ret = busy;
+	/* A core does not move on, nor does what a debugger holds: what comes of it is told. */
+	if (busy && (!c->base.t->ops->stop || (c->base.t->held && looks_busy))) {
+		*ret = looks_busy ? looks_busy : busy;
 		return NULL;
 	}
 	return hf_err(HF_STALE, "%s: every thread %s at this moment: try again",
