@@ -131,7 +131,8 @@ static bool wait_stop(uint64_t cpu_before, int *ret)
 
 static bool go_on(int *ret)
 {
-	int request = sandbox.stepping ? PTRACE_SYSEMU_SINGLESTEP : PTRACE_SYSEMU;
+	bool steps = sandbox.stepping || sandbox.job.head.count_max;
+	int request = steps ? PTRACE_SYSEMU_SINGLESTEP : PTRACE_SYSEMU;
 	uint64_t before = ghost_cpu_ns(), used;
 
 	if (ptrace(request, sandbox.ghost, NULL, NULL))
@@ -147,6 +148,17 @@ static bool go_on(int *ret)
 	return true;
 }
 
+/* An instruction was executed. */
+static bool count(uint64_t pc)
+{
+	if (!sandbox.job.head.count_max)
+		return true;
+	if (sandbox.end.instructions == sandbox.job.head.count_max)
+		return end_run(GHOST_END_LIMIT, pc, 0, 0);
+	sandbox.end.instructions++;
+	return true;
+}
+
 static bool answer_signal(int signal, struct user_regs_struct *regs)
 {
 	siginfo_t info;
@@ -157,9 +169,11 @@ static bool answer_signal(int signal, struct user_regs_struct *regs)
 		return pages_fault((uint64_t)info.si_addr, info.si_code, regs->rip);
 	if (signal == SIGSTOP && is_cut)
 		return end_run(cut, regs->rip, 0, 0);
-	if (signal == SIGTRAP && info.si_code == TRAP_TRACE && sandbox.stepping) {
-		hooks_stepped();
-		return true;
+	if (signal == SIGTRAP && info.si_code == TRAP_TRACE &&
+	    (sandbox.stepping || sandbox.job.head.count_max)) {
+		if (sandbox.stepping)
+			hooks_stepped();
+		return count(regs->rip);
 	}
 	if (signal == SIGTRAP && info.si_code == SI_KERNEL)
 		return hooks_hit(regs);
@@ -179,6 +193,8 @@ static bool answer_stop(int status)
 		return answer_signal(WSTOPSIG(status), &regs);
 	if (sandbox.stepping)
 		hooks_stepped();
+	if (!count(regs.rip))
+		return false;
 	return syscall_answer(&regs);
 }
 

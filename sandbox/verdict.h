@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-#define GHOST_PROTOCOL 1
+#define GHOST_PROTOCOL 2
 #define GHOST_PAGE     4096u
 
 /* Addresses of the ghost that the target does not have; the tool finds a gap in the target's maps for them.
@@ -138,6 +138,9 @@ struct ghost_job {
 		cpu_us; /* the ghost's own processor time, kernel's page work for us not counted; then it ends: CPU */
 	uint64_t wall_us;     /* then it ends, too: WALL */
 	uint64_t alloc_bytes; /* live bytes that it may have allocated; then it ends: MEMORY */
+	uint64_t
+		count_max; /* instructions are counted, one step each, up to this number: then it ends: LIMIT; 0: they
+			       * are not */
 	uint64_t rip, fs_base, gs_base;
 	uint64_t
 		regs[GHOST_REGS]; /* rsp: inside the stack, 8 mod 16; the sandbox stores the return address at

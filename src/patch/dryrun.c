@@ -4,7 +4,8 @@
 
 #include <time.h>
 
-#define RUNS_MAX 8u /* those that come to no end included */
+#define COUNT_CPU_US 500000u
+#define RUNS_MAX     8u /* those that come to no end included */
 
 /* What a run may allocate at most: far above any limit, so that the other reasons to refuse it are seen, too. */
 #define RUN_BYTES    (64u << 20)
@@ -56,6 +57,7 @@ static struct hf_err *run_once(struct hf_callee *c, const struct hf_ctor_slot *s
 	HF_TRY(hf_ghost_start(c->t, &ghost));
 	job->scratch = hf_ghost_scratch(ghost);
 	job->cpu_us = limits->cpu_us;
+	job->count_max = limits->count_max;
 	job->alloc_bytes = hf_max((uint64_t)RUN_BYTES, limits->alloc_bytes);
 	HF_TRY(hf_target_stop(c->t));
 	err = c->ops->prepare(c, slot, ctor, job);
@@ -187,9 +189,31 @@ static struct hf_err *learn_and_run(struct hf_callee *c, const struct hf_ctor_sl
 	return NULL;
 }
 
-struct hf_err *hf_dry_run_make(struct hf_callee *c, const struct hf_ctor_slot *slot,
-			       const struct hf_ctor *ctor, const struct hf_dry_run_limits *limits,
-			       struct hf_ghost_pages *pages, struct hf_dry_run *ret)
+/* A run of its own, as it takes a thousand times as long; that it does not end says nothing of the constructor. */
+static struct hf_err *count_steps(struct hf_callee *c, const struct hf_ctor_slot *slot,
+				  const struct hf_ctor *ctor, const struct hf_dry_run_limits *limits,
+				  struct hf_ghost_pages *pages, struct hf_dry_run *ret)
+{
+	struct hf_dry_run_limits counting = *limits;
+	_cleanup_(hf_dry_run_deinit) struct hf_dry_run counted = {0};
+	struct hf_err *err;
+
+	if (!limits->count_max || ret->run.end.kind != GHOST_END_RETURNED)
+		return NULL;
+	counting.cpu_us = hf_max(limits->cpu_us, (uint64_t)COUNT_CPU_US);
+	err = learn_and_run(c, slot, ctor, &counting, pages, &counted);
+	if (hf_err_code(err) == HF_INTERRUPTED || hf_err_code(err) == HF_NOMEM ||
+	    hf_err_code(err) == HF_TARGET)
+		return err;
+	if (!hf_err_ignore(err) && counted.run.end.kind == GHOST_END_RETURNED)
+		ret->run.end.instructions = counted.run.end.instructions;
+	ret->held_s = hf_max(ret->held_s, counted.held_s);
+	return NULL;
+}
+
+static struct hf_err *run_until_agreed(struct hf_callee *c, const struct hf_ctor_slot *slot,
+				       const struct hf_ctor *ctor, const struct hf_dry_run_limits *limits,
+				       struct hf_ghost_pages *pages, struct hf_dry_run *ret)
 {
 	unsigned agree = c->t->ops->stop ? hf_max(limits->agree, 1u) : 1;
 	unsigned seen[HF_REFUSAL_INCONCLUSIVE + 1] = {0}, conclusive = 0;
@@ -217,4 +241,15 @@ struct hf_err *hf_dry_run_make(struct hf_callee *c, const struct hf_ctor_slot *s
 			 "no two of three runs came to the same end: the program was busy; try again"));
 	ret->why = ret->findings.list.at[ret->findings.list.n - 1].what;
 	return NULL;
+}
+
+struct hf_err *hf_dry_run_make(struct hf_callee *c, const struct hf_ctor_slot *slot,
+			       const struct hf_ctor *ctor, const struct hf_dry_run_limits *limits,
+			       struct hf_ghost_pages *pages, struct hf_dry_run *ret)
+{
+	struct hf_dry_run_limits plain = *limits;
+
+	plain.count_max = 0;
+	HF_TRY(run_until_agreed(c, slot, ctor, &plain, pages, ret));
+	return count_steps(c, slot, ctor, limits, pages, ret);
 }

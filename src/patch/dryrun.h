@@ -11,7 +11,8 @@
 
 struct hf_dry_run_limits {
 	uint64_t cpu_us, alloc_bytes, hold_us;
-	unsigned agree; /* runs that must agree; 1: one is enough */
+	uint64_t count_max; /* instructions, of one more run that is counted step by step; 0: none is */
+	unsigned agree;     /* runs that must agree; 1: one is enough */
 };
 
 /* The outcome: that of the last run which agreed with another one. */

@@ -298,6 +298,7 @@ static struct hf_err *fill_head(const struct hf_ghost *g, const struct hf_ghost_
 		.object_size = job->object_size,
 		.cpu_us = job->cpu_us,
 		.alloc_bytes = job->alloc_bytes,
+		.count_max = job->count_max,
 		.rip = job->rip,
 		.fs_base = job->fs_base,
 		.gs_base = job->gs_base,

@@ -83,6 +83,7 @@ struct hf_err *hf_patch_vet(struct hf_session *s, const struct hf_patch_options 
 /* ---- what runs of it say ---------------------------------------------------------------------------------------------- */
 
 /* The constructor that is there is known to be allowed more: what matters is what it returns, and to see both. */
+#define COUNT_MAX  50000u /* instructions */
 #define OLD_BYTES  (64u << 20)
 #define OLD_CPU_US 50000u
 
@@ -156,6 +157,7 @@ static struct hf_err *run_both(struct hf_patch *p, const void *result, struct hf
 	const struct hf_dry_run_limits limits = {.cpu_us = p->plan.cpu_us,
 						 .alloc_bytes = p->plan.alloc_bytes,
 						 .hold_us = p->plan.hold_us,
+						 .count_max = COUNT_MAX,
 						 .agree = 2};
 
 	HF_TRY(run_old(p, &pages, &old));

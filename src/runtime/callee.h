@@ -87,7 +87,7 @@ struct hf_ghost_job {
 	uint64_t rip, fs_base, gs_base;
 	uint64_t regs[GHOST_REGS];
 	uint32_t object_size;
-	uint64_t cpu_us, alloc_bytes; /* set by the caller */
+	uint64_t cpu_us, alloc_bytes, count_max; /* set by the caller */
 	HF_VEC(struct ghost_hook) hooks;
 	HF_VEC(struct ghost_write) writes;
 	HF_VEC(struct ghost_range) ranges;

@@ -121,6 +121,7 @@ def whole_way(lab, state, victim, pool, old, new, *options):
     run = state.result("patch", "dry-run", *asked, *named)
     expect(run["verdict"] == "accepted", f"the dry run: {run['verdict']}: {run['why']}")
     expect(run["allocated_bytes"] <= 1024 < run["old"]["allocated_bytes"], f"{run['allocated_bytes']} and {run['old']['allocated_bytes']} bytes")
+    expect(run["instructions"] is None or 5 < run["instructions"] <= 50000, f"{run['instructions']} instructions")
     expect(victim.gives() == before, "planning changed what the pool gives")
     state.refused(6, "say --yes", "patch", "apply", *asked, *named)
     expect(victim.gives() == before, "what was not confirmed was applied")

@@ -151,6 +151,36 @@ Test(ghost, spinning_ends_about_when_it_should)
 	end_world(w);
 }
 
+/* Faults on pages and hooks between are no instructions. */
+FUNCTION(counts_down, "mov $100, %ecx\n1: add %rcx, (%rdi)\n dec %ecx\n jnz 1b\n ret");
+Test(ghost, instructions_are_counted_one_by_one)
+{
+	struct world *w = make_world();
+	const struct ghost_end *end;
+
+	PLACE(w, counts_down);
+	add_hook(w, CODE, GHOST_HOOK_NOTE, 1);
+	w->job.count_max = 1000;
+	w->job.cpu_us = 500000;
+	end = run_world(w);
+	assert_end(end, RETURNED);
+	cr_assert_eq(end->instructions, 1 + 3 * 100 + 1);
+	cr_assert_eq(w->run.events.n, 1);
+	end_world(w);
+}
+
+Test(ghost, counting_ends_at_its_bound)
+{
+	struct world *w = make_world();
+
+	PLACE(w, counts_down);
+	w->job.count_max = 50;
+	w->job.cpu_us = 500000;
+	assert_end(run_world(w), LIMIT);
+	cr_assert_eq(w->run.end.instructions, 50);
+	end_world(w);
+}
+
 Test(ghost, waiting_is_told_with_its_arguments)
 {
 	struct world *w = make_world();

@@ -240,6 +240,12 @@ static void show_time(struct hf_str *s, const struct hf_patch_run *r)
 	hf_str_addf(s, "%" PRIu64 " us, %" PRIu64 " us of processor time", r->elapsed_us, r->cpu_us);
 }
 
+static void show_instructions(struct hf_str *s, const struct hf_patch_run *r)
+{
+	if (r->instructions)
+		hf_str_add(s, hf_show_count(r->instructions).s);
+}
+
 static void show_held(struct hf_str *s, const struct hf_patch_run *r)
 {
 	hf_str_add(s, r->held_s > 0 ? hf_show_pause(r->held_s).s : "not at all");
@@ -266,6 +272,8 @@ static void add_runs(struct hf_text *t, const struct hf_patch_plan *plan, const 
 	show_run(&table, new, old, "system calls", show_syscalls);
 	show_run(&table, new, old, "threads or goroutines", show_started);
 	show_run(&table, new, old, "took", show_time);
+	if (new->instructions)
+		show_run(&table, new, old, "instructions", show_instructions);
 	if (!plan->held)
 		show_run(&table, new, old, "target held", show_held);
 	show_run(&table, new, old, "runs", show_runs);
