@@ -201,7 +201,11 @@ static struct hf_err *count_steps(struct hf_callee *c, const struct hf_ctor_slot
 	if (!limits->count_max || ret->run.end.kind != GHOST_END_RETURNED)
 		return NULL;
 	counting.cpu_us = hf_max(limits->cpu_us, (uint64_t)COUNT_CPU_US);
-	err = learn_and_run(c, slot, ctor, &counting, pages, &counted);
+	/* Twice: the first may come to pages that nobody knew of. Nothing is held up for a number. */
+	pages->hold = false;
+	err = borrow_and_run(c, slot, ctor, &counting, pages, &counted);
+	if (!err && counted.run.end.kind == GHOST_END_LATE)
+		err = borrow_and_run(c, slot, ctor, &counting, pages, &counted);
 	if (hf_err_code(err) == HF_INTERRUPTED || hf_err_code(err) == HF_NOMEM ||
 	    hf_err_code(err) == HF_TARGET)
 		return err;
