@@ -80,17 +80,27 @@ static struct hf_err *make_thunk(struct hf_patch *p, const char *to)
 	return p->ctor.name ? NULL : hf_err_nomem();
 }
 
+/* Go's pools then give out nil; those of C call what is not there. */
+static struct hf_err *take_none(struct hf_patch *p)
+{
+	if (!p->options->expert || strcmp(p->callee->ops->name, "go") != 0)
+		return hf_err(
+			HF_REFUSED,
+			"null: without a constructor the pool gives out nothing, which its users do not "
+			"expect%s",
+			p->options->expert ? "; a C program would call it" : "");
+	if (!p->slot.value)
+		return hf_err(HF_REFUSED, "the pool %s has no constructor", p->slot.pool);
+	p->ctor = (struct hf_ctor){.name = "nil", .none = true};
+	return NULL;
+}
+
 static struct hf_err *find_ctor(struct hf_patch *p, const char *to)
 {
 	struct hf_patch_file file;
 
 	if (!strcmp(to, "nil") || !strcmp(to, "NULL"))
-		return hf_err(
-			HF_REFUSED,
-			"null: without a constructor the pool gives out nothing, which its users do not "
-			"expect%s",
-			p->options->expert ? "; a pool is not emptied of its constructor by this version"
-					   : "");
+		return take_none(p);
 	if (!strncmp(to, THUNK, strlen(THUNK)))
 		return make_thunk(p, to);
 	if (hf_patch_names_file(to, &file))
@@ -130,6 +140,8 @@ static const char *build_id(struct hf_patch *p)
 
 static enum hf_plan_how how_of(const struct hf_ctor *ctor)
 {
+	if (ctor->none)
+		return HF_PLAN_STORE;
 	if (ctor->captures)
 		return HF_PLAN_CLOSURE;
 	if (ctor->value)

@@ -29,8 +29,15 @@ struct hf_err *hf_patch_vet_it(struct hf_patch *p, struct hf_vet *ret, enum hf_r
 	/* What we make ourselves calls the allocator, and nothing else. */
 	if (p->ctor.is_made)
 		*ret = (struct hf_vet){.functions = 1, .trusted = 1};
-	else
-		HF_TRY(hf_vet_walk(p->s->t, p->s->syms, p->ctor.code, &options, ret));
+	else if (p->ctor.none) {
+		const struct hf_finding nothing = {.kind = "null"};
+
+		*ret_refusal = HF_REFUSAL_NONE;
+		return hf_findings_add(&ret->findings, &nothing,
+				       "there is no constructor: the pool gives out nil, and whoever does "
+				       "not expect that panics");
+	}
+	HF_TRY(hf_vet_walk(p->s->t, p->s->syms, p->ctor.code, &options, ret));
 	/* That it reads what it captured is why it is asked for. */
 	hf_vec_each(&ret->findings.list, f)
 		if (p->ctor.captures && f->refusal == HF_REFUSAL_CAPTURES)
@@ -187,8 +194,14 @@ struct hf_err *hf_patch_try_it(struct hf_patch *p, const void *result, struct hf
 	told->plan = ret->plan;
 	HF_TRY(tell_vet(result, p, &vet, refusal, told));
 	ret->vet = told;
-	if (refusal == HF_REFUSAL_NONE)
+	if (refusal == HF_REFUSAL_NONE && !p->ctor.none)
 		return run_both(p, result, ret);
+	if (p->ctor.none) {
+		ret->verdict = told->verdict;
+		ret->reason = "";
+		ret->why = "there is nothing to run: an expert's word";
+		return NULL;
+	}
 	hf_findings_refusal(&vet.findings, &first);
 	ret->verdict = told->verdict;
 	ret->reason = told->reason;

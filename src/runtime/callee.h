@@ -45,6 +45,7 @@ struct hf_ctor {
 	bool is_made;
 	uint64_t made_type, made_pointer; /* of the type, and of a pointer to it */
 	uint64_t allocator;               /* the function that it calls */
+	bool none;                        /* there is to be none at all: code and value are 0 */
 };
 
 /* Code of ours as it is to stand in the target, with what its runtime has to know of it. */

@@ -195,6 +195,9 @@ def refusals(lab):
                 state.refused((code, 4) if code == 2 else code, pattern, *words[:2], *asked, *words[2:])
             except Failure as failure:
                 raise Failure(f"{' '.join(words)}: {failure}") from None
+        none = state.result("patch", "dry-run", *asked, "--pool", "main.pool", "--to", "nil", "--expert")
+        expect(none["verdict"] == "accepted" and none["plan"]["new_function"] == "nil" and none["vet"]["findings"][0]["kind"] == "null",
+               f"nil, as an expert's word: {none['verdict']}: {none['why']}")
         target = ["-c", core, "-e", victim.command[0]]
         run = state.result("patch", "dry-run", *target, "--pool", "main.pool", "--to", "main.newFrugal")
         expect(run["verdict"] == "accepted" and run["plan"]["pid"] is None, f"on a core: {run['verdict']}: {run['why']}")
@@ -209,6 +212,23 @@ def sandboxes(of):
         if status(pid, "Name").startswith("holdfast-sandbo") and status(pid, "PPid") in (str(of), "1"):
             found.append(pid)
     return found
+
+
+@case("patch: no constructor at all, as an expert's word, and the old one again")
+def nothing(lab):
+    state = State(lab, "nil")
+    with Victim([lab.go("ctors")]) as victim:
+        asked = ["-p", victim.pid]
+        words = ["--pool", "main.values", "--to", "nil"]
+        state.refused(6, "null", "patch", "apply", *asked, *words, "--yes")
+        applied = state.result("patch", "apply", *asked, *words, "--expert", "--yes")["patches"][0]
+        expect(applied["state"] == "applied" and applied["new_function"] == "nil", f"{applied}")
+        pool = next(p for p in state.result("pools", *asked, "--limit", "0")["pools"] if p["name"] == "main.values")
+        expect(pool["constructor"] is None, f"the pool has {pool['constructor']}")
+        back = state.result("patch", "revert", *asked, "--all")["patches"][0]
+        expect(back["state"] == "reverted", f"{back}")
+        pool = next(p for p in state.result("pools", *asked, "--limit", "0")["pools"] if p["name"] == "main.values")
+        expect(pool["constructor"], "the pool has no constructor again")
 
 
 @case("patch: killed in a dry run, at any moment")
