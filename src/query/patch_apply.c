@@ -221,6 +221,22 @@ static struct hf_err *find_old_words(struct hf_patch *p, uint64_t words[2], size
 	return NULL;
 }
 
+/* Before anything is run: apply itself would say so, too, but last. */
+static struct hf_err *check_not_patched(struct hf_patch *p)
+{
+	const struct hf_revert_options o = {.journal = p->options->journal};
+	_cleanup_(hf_patched_list_deinit) struct hf_patched_list list = {0};
+
+	HF_TRY(hf_patched_list(p->s->t, &o, &list));
+	hf_vec_each(&list.list, it)
+		if (it->state == HF_PATCHED_APPLIED && it->entry.slot_addr == p->plan.slot_addr)
+			return hf_err(
+				HF_REFUSED,
+				"the constructor of %s is patched already, by plan %s: revert that first",
+				p->plan.pool, it->entry.plan);
+	return NULL;
+}
+
 static struct hf_err *apply(struct hf_patch *p, struct hf_patch_states *result)
 {
 	_cleanup_(hf_apply_result_deinit) struct hf_apply_result done = {0};
@@ -237,6 +253,7 @@ static struct hf_err *apply(struct hf_patch *p, struct hf_patch_states *result)
 
 	if (!dry || !state)
 		return hf_err_nomem();
+	HF_TRY(check_not_patched(p));
 	HF_TRY(hf_patch_take_baseline(p->s, &p->plan, &before));
 	HF_TRY(hf_patch_try_it(p, result, dry));
 	HF_TRY(check_wanted(p, dry, &o.allow_write));

@@ -26,10 +26,7 @@ struct hf_err *hf_patch_vet_it(struct hf_patch *p, struct hf_vet *ret, enum hf_r
 					       .arg = p->callee};
 	const struct hf_finding *first;
 
-	/* What we make ourselves calls the allocator, and nothing else. */
-	if (p->ctor.is_made)
-		*ret = (struct hf_vet){.functions = 1, .trusted = 1};
-	else if (p->ctor.none) {
+	if (p->ctor.none) {
 		const struct hf_finding nothing = {.kind = "null"};
 
 		*ret_refusal = HF_REFUSAL_NONE;
@@ -37,7 +34,11 @@ struct hf_err *hf_patch_vet_it(struct hf_patch *p, struct hf_vet *ret, enum hf_r
 				       "there is no constructor: the pool gives out nil, and whoever does "
 				       "not expect that panics");
 	}
-	HF_TRY(hf_vet_walk(p->s->t, p->s->syms, p->ctor.code, &options, ret));
+	/* What we make ourselves calls the allocator, and nothing else. */
+	if (p->ctor.is_made)
+		*ret = (struct hf_vet){.functions = 1, .trusted = 1};
+	else
+		HF_TRY(hf_vet_walk(p->s->t, p->s->syms, p->ctor.code, &options, ret));
 	/* That it reads what it captured is why it is asked for. */
 	hf_vec_each(&ret->findings.list, f)
 		if (p->ctor.captures && f->refusal == HF_REFUSAL_CAPTURES)
