@@ -107,10 +107,10 @@ static void see(void *arg, uint64_t slot, uint32_t to)
 static struct hf_err *count_objects(struct hf_session *s, const struct hf_baseline *b,
 				    struct hf_baseline *ret)
 {
-	const struct hf_runtime_ops *ops = s->rt->ops;
+	const struct hf_runtime_ops *ops = s->rt ? s->rt->ops : NULL;
 	uint32_t wanted = 0;
 
-	if (!s->rt || !s->loaded || !*b->type || !b->old_size || !b->new_size || b->old_size == b->new_size ||
+	if (!ops || !s->loaded || !*b->type || !b->old_size || !b->new_size || b->old_size == b->new_size ||
 	    !ops->pointers)
 		return NULL;
 	HF_TRY(hf_session_type(s));
@@ -179,8 +179,7 @@ static struct hf_err *look_again(struct hf_session *s, uint64_t slot_addr, struc
 
 	HF_TRY(take(s, slot_addr, &now));
 	now.alloc_rate = rate(ret->total_alloc, now.total_alloc, now.at - ret->at);
-	if (s->rt && s->loaded)
-		HF_TRY(count_objects(s, ret, &now));
+	HF_TRY(count_objects(s, ret, &now));
 	ret->at = now.at;
 	ret->live_bytes = now.live_bytes;
 	ret->total_alloc = now.total_alloc;

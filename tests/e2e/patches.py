@@ -158,6 +158,9 @@ def c_way(lab):
         victim.expect_gives("hoarding")
         plan, _ = whole_way(lab, state, victim, "packets", "make_hoarding", "make_some", option)
         victim.expect_gives("some")
+        for options in ([], [option]):
+            now = state.result("patch", "status", "-p", victim.pid, *options)
+            expect(now["patches"][0]["state"] == "applied", f"status {options}: {now}")
         # The journal is all that a revert needs.
         back = state.result("patch", "revert", "-p", victim.pid, "--all")
         expect(back["patches"][0]["state"] == "reverted", f"revert: {back}")
